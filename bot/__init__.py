@@ -1,0 +1,1 @@
+"""The program itself: settings, command line, wiring, web side, logs and pacing."""

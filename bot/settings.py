@@ -1,0 +1,254 @@
+"""What an operator may set: DARKROOM_* from the environment or .env, checked all at once at the start."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "DARKROOM_"
+WEBHOOK_PORT = 8080  # where the webhook listens when nobody chose a port
+# Other programs of this repository read these from the same environment.
+FOREIGN = ("DARKROOM_ENGINE_", "DARKROOM_SANDBOX_", "DARKROOM_TEST_")
+KEY_OF = {"gptge_token": "gptge", "picwish_api_key": "picwish"}
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `lines` has one sentence per wrong setting, free of secrets."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _split(value: object) -> object:
+    """Turn "1, 2" into ["1", "2"]; anything that is no text passes unchanged."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _seconds(value: object) -> object:
+    """Turn "600", "90s", "10m" or "1h" into seconds."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", value, re.ASCII | re.IGNORECASE)
+    if match is None:
+        raise ValueError("should be seconds, or a time such as 90s, 10m or 1h")
+    return float(match[1]) * SECONDS[match[2].lower()]
+
+
+def _unless(word: str) -> BeforeValidator:
+    """Read `word` as None, that is: no limit."""
+    return BeforeValidator(lambda v: None if isinstance(v, str) and v.strip().lower() == word else v)
+
+
+def _url(value: object) -> object:
+    """Check an http(s) address and drop the slash at its end."""
+    text = str(value).strip()
+    parts = urlsplit(text)
+    usable = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"[\s\x00-\x1f]", text)
+    if not usable or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("should be an address such as https://host or http://host:8000/path")
+    _ = parts.port  # raises ValueError, in plain words, for a port past 65535
+    return text.rstrip("/")
+
+
+Url = Annotated[str, BeforeValidator(_url)]
+Listed = BeforeValidator(_split)
+
+
+class Settings(BaseSettings):
+    """Every setting, frozen. Built by `load_settings`; tests build it with keyword arguments."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    bot_token: SecretStr = Field(description="The token BotFather gave you.")
+    bot_api_url: Url = Field("https://api.telegram.org", description="The Bot API server.")
+    admin_ids: Annotated[tuple[Annotated[int, Field(gt=0)], ...], NoDecode, Listed] = Field(
+        (), description="Telegram user ids of the admins, comma-separated; `/id` tells you yours."
+    )
+    providers: Annotated[tuple[Literal["gptge", "picwish"], ...], NoDecode, Listed] = Field(
+        ("gptge",), min_length=1, description="Image providers in order of preference: `gptge`, `picwish`."
+    )
+    gptge_url: Url = Field("https://api.gpt.ge", description="gpt.ge, or your own engine.")
+    gptge_token: SecretStr | None = Field(
+        None, validate_default=True, description="Key for gpt.ge (`sk-…`); required while it is a provider."
+    )
+    picwish_url: Url = Field("https://techhk.aoscdn.com", description="PicWish.")
+    picwish_api_key: SecretStr | None = Field(
+        None, validate_default=True, description="Key for PicWish; required while it is a provider."
+    )
+    picwish_return_type: Annotated[
+        Literal[1, 2, 3], BeforeValidator(lambda v: int(v) if isinstance(v, str) and v in "123" else v)
+    ] = Field(1, description="PicWish returns a result as 1 a link, 2 base64, 3 bytes (with `sync` only).")
+    provider_rate: float = Field(2.0, gt=0, le=10_000, description="Requests a second to each provider.")
+    public_url: Url | None = Field(
+        None, description="Where the internet reaches this bot; set it to run by webhook instead of polling."
+    )
+    wait: Literal["poll", "sync", "callback"] = Field(
+        "poll", description="How to wait for a provider; `callback` needs PUBLIC_URL."
+    )
+    job_timeout: Annotated[float, BeforeValidator(_seconds)] = Field(
+        600.0, gt=0, le=86_400, description="Longest time for one picture's work: seconds, or `90s`, `10m`."
+    )
+    concurrency: int = Field(16, ge=1, le=1000, description="Pictures worked on at the same time.")
+    chat_concurrency: int = Field(4, ge=1, le=1000, description="The same, for one chat.")
+    database_url: str = Field(
+        "sqlite:///darkroom.db", repr=False, description="`sqlite:///file` or `postgresql://user:pw@host/db`."
+    )
+    keep_days: int = Field(30, ge=2, le=3650, description="Days to keep finished jobs and handled updates.")
+    daily_allowance: Annotated[int | None, _unless("unlimited")] = Field(
+        10, ge=0, description="Free credits a chat gets each day: a number or `unlimited`."
+    )
+    daily_spend_cap: Annotated[int | None, _unless("none")] = Field(
+        None, ge=0, description="Credits a day over all chats together: a number or `none`."
+    )
+    allowed_chats: Annotated[frozenset[int] | None, NoDecode, Listed, _unless("all")] = Field(
+        None, description="Ids of the chats that may use the bot, comma-separated, or `all`."
+    )
+    telegram_rate: float = Field(30.0, gt=0, le=10_000, description="Calls a second to Telegram.")
+    http_host: str = Field("127.0.0.1", min_length=1, description="Address the web side listens on.")
+    http_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description=f"Its port; unset: {WEBHOOK_PORT} with PUBLIC_URL, else no web side.",
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v),
+    ] = Field("INFO", description="`debug`, `info`, `warning` or `error`.")
+    log_format: Literal["console", "json"] = Field("console", description="`console` or `json`.")
+
+    @field_validator("bot_token")
+    @classmethod
+    def _token_shape(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"\d+:[A-Za-z0-9_-]+", value.get_secret_value(), re.ASCII):
+            raise ValueError("should look like 123456789:AAF…, exactly as BotFather gave it")
+        return value
+
+    @field_validator("providers")
+    @classmethod
+    def _no_provider_twice(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a provider twice")
+        return value
+
+    # These read earlier fields from info.data, so that one wrong field never hides another's line.
+    @field_validator("gptge_token", "picwish_api_key")
+    @classmethod
+    def _key_present(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        provider = KEY_OF[str(info.field_name)]
+        if value is None and provider in info.data.get("providers", ()):
+            raise ValueError(f"is required while {PREFIX}PROVIDERS names {provider}")
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("has characters no key has (spaces, line ends, letters beyond ASCII)")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_is_https(cls, value: str | None) -> str | None:
+        if value and not value.startswith("https://") and not _is_loopback(urlsplit(value).hostname or ""):
+            raise ValueError("should begin with https://, since Telegram calls nothing else")
+        return value
+
+    @field_validator("wait")
+    @classmethod
+    def _wait_possible(cls, value: str, info: ValidationInfo) -> str:
+        if value == "callback" and info.data.get("public_url", "") is None:
+            raise ValueError(f"callback needs {PREFIX}PUBLIC_URL, the address providers call")
+        if value != "sync" and info.data.get("picwish_return_type") == 3:
+            raise ValueError(f"should be sync while {PREFIX}PICWISH_RETURN_TYPE is 3")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_dialect(cls, value: str) -> str:
+        if not re.match(r"(sqlite(\+aiosqlite)?:///|postgres(ql)?(\+psycopg)?://)", value):
+            raise ValueError("should begin with sqlite:/// or postgresql://")
+        return value
+
+    @property
+    def webhook_secret(self) -> SecretStr:
+        """What Telegram must send with every webhook call; derived from the token, so never configured."""
+        key = self.bot_token.get_secret_value().encode()
+        return SecretStr(hmac.new(key, b"darkroom webhook", hashlib.sha256).hexdigest())
+
+    @property
+    def web_port(self) -> int | None:
+        """The port of the web side, or None when there is none."""
+        return self.http_port or (WEBHOOK_PORT if self.public_url else None)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that must never be printed, for `bot.logs.configure`."""
+        keys = (self.bot_token, self.gptge_token, self.picwish_api_key, self.webhook_secret)
+        password = urlsplit(self.database_url).password
+        return tuple(key.get_secret_value() for key in keys if key) + ((password,) if password else ())
+
+    @classmethod
+    def read(cls, env_file: Path) -> Self:
+        """Read the environment and `env_file`; raises pydantic's ValidationError."""
+        return cls(_env_file=env_file)  # type: ignore[call-arg]  # the fields come from the environment
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _unknown_names(names: Mapping[str, Any]) -> list[str]:
+    """One line for each DARKROOM_ name that no setting has, with the nearest that one has."""
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    lines = []
+    for name in sorted({n.upper() for n in names}):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(FOREIGN):
+            near = get_close_matches(name, known, n=1)
+            lines.append(f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return lines
+
+
+def _line(error: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails, whose keys vary
+    """One sentence for one of pydantic's errors; the value is shown unless it may be a secret."""
+    field = str(error["loc"][0])
+    name = PREFIX + field.upper()
+    if error["type"] == "missing":
+        return f"{name}: is required. {Settings.model_fields[field].description}"
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    if field in {"bot_token", "database_url", *KEY_OF} or field.endswith("_url"):
+        return f"{name}: {message}"
+    return f"{name}: {message} (it is {error['input']!r})"
+
+
+def load_settings(env_file: Path = Path(".env")) -> Settings:
+    """Read the settings, the environment first, then `env_file` if there is one.
+
+    Raises SettingsError with a line for every wrong, missing or unknown setting.
+    """
+    try:
+        named = {**(dotenv_values(env_file) if env_file.is_file() else {}), **os.environ}
+        lines = _unknown_names(named)
+        settings = Settings.read(env_file)
+    except ValidationError as error:
+        raise SettingsError([*dict.fromkeys(map(_line, error.errors())), *lines]) from None
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError([f"{env_file}: cannot be read as UTF-8 text"]) from None
+    if lines:
+        raise SettingsError(lines)
+    return settings
