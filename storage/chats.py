@@ -1,0 +1,129 @@
+"""The chats the bot has met, and the people in them who were asked for a photo."""
+
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from storage.database import Connection
+from storage.ledger import move_balance
+from storage.tables import chats, expectations, jobs, ledger
+
+EXPECTATION_SECONDS = 3600
+"""How long "now send the photo" is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat as last seen. `language` and `allowance` are None while nobody chose them; allowance -1: unlimited."""
+
+    chat_id: int
+    kind: str
+    title: str | None
+    username: str | None
+    language: str | None
+    allowance: int | None
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """The operation a person named before sending the photo; `options` is the operation as JSON."""
+
+    operation: str
+    options: str
+    prompt_id: int | None
+
+
+_insert = insert(chats)
+_remember = _insert.on_conflict_do_update(
+    index_elements=["chat_id"],
+    set_={name: _insert.excluded[name] for name in ("kind", "title", "username", "seen_at")},
+)
+_get = sa.select(chats).where(chats.c.chat_id == sa.bindparam("chat"))
+_by_name = sa.select(chats).where(chats.c.username == sa.bindparam("name")).order_by(chats.c.seen_at.desc()).limit(1)
+_language = sa.update(chats).where(chats.c.chat_id == sa.bindparam("chat")).values(language=sa.bindparam("chosen"))
+_expect = insert(expectations)
+_expect = _expect.on_conflict_do_update(
+    index_elements=["chat_id", "user_id"],
+    set_={name: _expect.excluded[name] for name in ("operation", "options", "prompt_id", "at")},
+)
+_mine = (expectations.c.chat_id == sa.bindparam("chat")) & (expectations.c.user_id == sa.bindparam("person"))
+_expected = sa.select(expectations).where(_mine & (expectations.c.at > sa.bindparam("since")))
+_forget = sa.delete(expectations).where(_mine).returning(expectations.c.user_id)
+_here: sa.BindParameter[int] = sa.bindparam("old")
+_there: sa.BindParameter[int] = sa.bindparam("new")
+_move = [
+    sa.delete(chats).where(chats.c.chat_id == _there),
+    *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger)),
+    sa.delete(expectations).where(expectations.c.chat_id == _here),
+    # Message numbers start again in a supergroup: what a job replied to, and was asked by, has no number there.
+    sa.update(jobs)
+    .where(jobs.c.chat_id == _here)
+    .values(chat_id=_there, reply_to=0, source=jobs.c.source + "@" + sa.cast(jobs.c.chat_id, sa.String)),
+]
+
+
+async def remember(
+    conn: Connection, chat_id: int, *, kind: str, title: str | None, username: str | None, language: str | None = None
+) -> None:
+    """Keep what a chat looks like now; a language chosen earlier stays."""
+    name = username.lower() if username else None
+    await conn.all(
+        _remember, chat_id=chat_id, kind=kind, title=title, username=name, language=language, seen_at=time.time()
+    )
+
+
+async def get(conn: Connection, chat_id: int) -> Chat | None:
+    """Give the chat, if the bot has met it."""
+    row = await conn.one(_get, chat=chat_id)
+    return None if row is None else Chat(**row)
+
+
+async def find(conn: Connection, who: int | str) -> Chat | None:
+    """Give the chat with this id or @username, if the bot has met it."""
+    if isinstance(who, int):
+        return await get(conn, who)
+    row = await conn.one(_by_name, name=who.removeprefix("@").lower())
+    return None if row is None else Chat(**row)
+
+
+async def set_language(conn: Connection, chat_id: int, language: str | None) -> None:
+    """Choose the language of a chat; None follows each person's own."""
+    await conn.all(_language, chat=chat_id, chosen=language)
+
+
+async def expect(
+    conn: Connection, chat_id: int, user_id: int, operation: str, options: str, prompt_id: int | None
+) -> None:
+    """Remember that this person's next photo in this chat is for `operation`."""
+    await conn.all(
+        _expect,
+        chat_id=chat_id,
+        user_id=user_id,
+        operation=operation,
+        options=options,
+        prompt_id=prompt_id,
+        at=time.time(),
+    )
+
+
+async def expected(conn: Connection, chat_id: int, user_id: int) -> Expectation | None:
+    """Give what this person's next photo here is for, unless they were asked over an hour ago."""
+    row = await conn.one(_expected, chat=chat_id, person=user_id, since=time.time() - EXPECTATION_SECONDS)
+    return None if row is None else Expectation(row["operation"], row["options"], row["prompt_id"])
+
+
+async def forget_expected(conn: Connection, chat_id: int, user_id: int) -> bool:
+    """Expect nothing of this person here any more; tell whether something was."""
+    return await conn.one(_forget, chat=chat_id, person=user_id) is not None
+
+
+async def migrate(conn: Connection, old: int, new: int) -> None:
+    """Carry a group's settings, credits and jobs over to the supergroup it became. Doing it twice changes nothing."""
+    if await get(conn, old) is None:
+        return
+    for statement in _move:
+        await conn.all(statement, old=old, new=new)
+    await move_balance(conn, old, new)

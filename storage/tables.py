@@ -1,0 +1,161 @@
+"""Every table, as SQLAlchemy Core sees it; the migrations create exactly these (a test compares)."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column declared exactly INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+# All moments are seconds since the epoch, UTC.
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("update_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),  # the update as Telegram's JSON
+    Column("received_at", Float, nullable=False),
+    Column("done_at", Float),
+    Index(
+        "ix_inbox_waiting",
+        "update_id",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+    Index("ix_inbox_done_at", "done_at"),
+)
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),  # private, group, supergroup, channel
+    Column("title", Text),
+    Column("username", String(64)),  # lower case, without @
+    Column("language", String(16)),  # chosen by hand; null: follow the person's Telegram
+    Column("allowance", Integer),  # null: the operator's default; -1: unlimited
+    Column("seen_at", Float, nullable=False),
+    CheckConstraint("allowance >= -1", name="allowance"),
+    Index("ix_chats_username", "username"),
+)
+
+expectations = Table(
+    "expectations",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("operation", String(16), nullable=False),
+    Column("options", Text, nullable=False),
+    Column("prompt_id", BigInteger),  # the bot's message that asked
+    Column("at", Float, nullable=False),
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("period", String(16), nullable=False),  # the period `used` belongs to, e.g. 2026-11-20
+    Column("used", Integer, nullable=False),  # credits of the allowance held or spent in that period
+    Column("bought", Integer, nullable=False),  # credits that do not expire: granted or bought
+    CheckConstraint("used >= 0", name="used"),
+    CheckConstraint("bought >= 0", name="bought"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),  # grant, purchase, hold, settle, release, refund
+    Column("job_id", BigInteger),
+    Column("credits", Integer, nullable=False),  # how many the entry is about
+    Column("allowance", Integer, nullable=False),  # change to what is left of the allowance
+    Column("bought", Integer, nullable=False),  # change to the credits that do not expire
+    Column("period", String(16), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("by", BigInteger),  # the admin who granted
+    Column("note", Text),
+    Column("source", String(128)),  # what must have effect only once: a message, a payment
+    Index("ix_ledger_chat_id", "chat_id", "id"),
+    Index("uq_ledger_source", "source", unique=True),
+    Index(
+        "uq_ledger_hold",
+        "job_id",
+        unique=True,
+        sqlite_where=text("kind = 'hold'"),
+        postgresql_where=text("kind = 'hold'"),
+    ),
+    Index(
+        "uq_ledger_close",
+        "job_id",
+        unique=True,
+        sqlite_where=text("kind IN ('settle', 'release')"),
+        postgresql_where=text("kind IN ('settle', 'release')"),
+    ),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("day", String(10), primary_key=True),  # UTC
+    Column("credits", Integer, nullable=False),  # held or settled that day, over all chats
+    CheckConstraint("credits >= 0", name="credits"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("source", String(64), nullable=False),  # the message or callback query that asked
+    Column("place", Integer, nullable=False),  # which picture of it
+    Column("thread_id", BigInteger),
+    Column("user_id", BigInteger, nullable=False),
+    Column("reply_to", BigInteger, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("file_id", Text, nullable=False),
+    Column("file_unique_id", String(64), nullable=False),
+    Column("file_kind", String(16), nullable=False),
+    Column("file_name", Text),
+    Column("file_size", BigInteger),
+    Column("operation", String(16), nullable=False),
+    Column("options", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("provider", String(16)),
+    Column("task_id", String(128)),
+    Column("submits", Integer, nullable=False, server_default="0"),  # paid requests that may have been taken
+    Column("worked", Float, nullable=False, server_default="0"),  # seconds of work, downtime not counted
+    Column("error", String(64)),
+    Column("error_params", Text),
+    Column("told", Integer, nullable=False, server_default="0"),  # the person knows how it ended
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    UniqueConstraint("chat_id", "source", "place"),
+    Index(
+        "ix_jobs_unfinished",
+        "id",
+        sqlite_where=text("told = 0"),
+        postgresql_where=text("told = 0"),
+    ),
+    Index("ix_jobs_updated_at", "updated_at"),
+)
