@@ -23,6 +23,7 @@ PREFIX = "DARKROOM_"
 WEBHOOK_PORT = 8080  # where the webhook listens when nobody chose a port
 # Other programs of this repository read these from the same environment.
 FOREIGN = ("DARKROOM_ENGINE_", "DARKROOM_SANDBOX_", "DARKROOM_TEST_")
+RAW_BYTES = 3  # PicWish's return_type that is refused without sync=1
 KEY_OF = {"gptge_token": "gptge", "picwish_api_key": "picwish"}
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -172,7 +173,7 @@ class Settings(BaseSettings):
     def _wait_possible(cls, value: str, info: ValidationInfo) -> str:
         if value == "callback" and info.data.get("public_url", "") is None:
             raise ValueError(f"callback needs {PREFIX}PUBLIC_URL, the address providers call")
-        if value != "sync" and info.data.get("picwish_return_type") == 3:
+        if value != "sync" and info.data.get("picwish_return_type") == RAW_BYTES:
             raise ValueError(f"should be sync while {PREFIX}PICWISH_RETURN_TYPE is 3")
         return value
 

@@ -1,0 +1,109 @@
+"""Structured logs, set up in one place, through which no token or key can pass."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, TextIO, cast
+from urllib.parse import quote
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED = "[redacted]"
+LONG = 16  # a token's second half is redacted by itself too, when it is this long
+# Anything shaped like a bot token goes, whether or not it is ours.
+TOKEN_SHAPE = r"\d{6,12}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"  # noqa: S105  a pattern, no password
+# These log every URL they call, and Telegram's URLs carry the token; or they repeat what we log ourselves.
+QUIET = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "aiosqlite", "asyncio", "PIL")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\n]")
+
+
+class Redactor:
+    """A last processor: takes the finished line and blots out every known secret, however it was escaped."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        spellings: set[str] = set()
+        for secret in filter(None, secrets):
+            halves = [secret, secret.partition(":")[2]]
+            for text in [secret, *(half for half in halves if len(half) >= LONG)]:
+                spellings |= {text, quote(text), quote(text, safe=""), json.dumps(text)[1:-1], repr(text)[1:-1]}
+        longest_first = sorted(spellings, key=len, reverse=True)
+        self._pattern = re.compile("|".join([*map(re.escape, longest_first), TOKEN_SHAPE]))
+
+    def clean(self, text: str) -> str:
+        """Return `text` with every secret replaced."""
+        return self._pattern.sub(REDACTED, text)
+
+    def __call__(self, _logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
+        """Clean the line a renderer made; the signature is structlog's."""
+        return self.clean(cast("str", line))
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Python's own handler prints a record it cannot format with its raw arguments; this one names it only."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the base class's name
+        self.stream.write(f"a log record of {record.name} (line {record.lineno}) could not be written\n")
+
+
+def _one_line(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Escape control characters in the event, so that no outside text can forge a line."""
+    event["event"] = CONTROL.sub(lambda match: repr(match[0])[1:-1], str(event.get("event", "")))
+    return event
+
+
+def configure(level: str, style: str, secrets: Iterable[str], stream: TextIO | None = None) -> Redactor:
+    """Send structlog's and the standard library's logs to `stream` (default: standard error).
+
+    `level` is a standard level's name, `style` "console" or "json". Uncaught exceptions go the same
+    way. Returns the redactor, for the few lines that are printed rather than logged.
+    """
+    stream = stream or sys.stderr
+    redactor = Redactor(secrets)
+    number = logging.getLevelNamesMapping()[level]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _one_line,
+    ]
+    finish: list[Processor] = [_renderer(style, colours=stream.isatty()), redactor]
+    structlog.configure(
+        processors=shared + finish,
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+    )
+    handler = _Handler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    logging.captureWarnings(capture=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    sys.excepthook = _log_uncaught
+    return redactor
+
+
+def _renderer(style: str, *, colours: bool) -> Processor:
+    if style == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    plain = structlog.dev.plain_traceback  # the rich one would show local variables
+    return structlog.dev.ConsoleRenderer(colors=colours, repr_native_str=True, exception_formatter=plain)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what nothing caught, in place of Python's own print, which redacts nothing."""
+    structlog.get_logger().critical("uncaught exception", exc_info=(kind, error, trace))
