@@ -1,0 +1,1 @@
+"""What people do in Telegram, and what the bot answers."""

@@ -1,0 +1,84 @@
+"""What every handler is given: the house around it, and who is speaking in which language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from telegram import ForceReply, InlineKeyboardMarkup, Message, ReplyParameters, Update
+from telegram.ext import Application, CallbackContext, ContextTypes, ExtBot
+
+from handlers.words import Param, Words
+
+if TYPE_CHECKING:
+    from jobs.dispatch import Desk
+    from storage.database import Database
+    from storage.ledger import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The rooms a handler may call, and what the operator decided. `allowed_chats` None: every chat.
+
+    `costs` are credits per operation name.
+    """
+
+    db: "Database"
+    desk: "Desk"
+    words: Words
+    terms: "Terms"
+    costs: Mapping[str, int]
+    admin_ids: frozenset[int]
+    allowed_chats: frozenset[int] | None
+
+
+class Hall:
+    """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it."""
+
+    house: House
+
+
+class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]):
+    """PTB's context, with the house, the person's language and a way to answer.
+
+    `typed` is what stands behind the command, if the update is one.
+    """
+
+    typed: str = ""
+    language: str | None = None
+
+    @classmethod
+    def from_update(cls, update: object, application: "App") -> "Context":
+        """Note whose language to speak."""
+        context = super().from_update(update, application)
+        if isinstance(update, Update) and update.effective_user:
+            context.language = update.effective_user.language_code
+        return context
+
+    @property
+    def house(self) -> House:
+        """The rooms around the handlers."""
+        return self.bot_data.house
+
+    def say(self, key: str, /, **params: Param) -> str:
+        """Give the words for `key` in the person's language."""
+        return self.house.words.say(self.language, key, **params)
+
+    async def reply(self, to: Message, text: str, markup: ForceReply | InlineKeyboardMarkup | None = None) -> Message:
+        """Answer the message `to` with `text`, in its topic, also when it was deleted meanwhile."""
+        return await self.bot.send_message(
+            to.chat_id,
+            text,
+            message_thread_id=topic_of(to),
+            reply_parameters=ReplyParameters(to.message_id, allow_sending_without_reply=True),
+            reply_markup=markup,
+        )
+
+
+App = Application[ExtBot[Any], Context, dict[Any, Any], dict[Any, Any], Hall, Any]
+CONTEXT_TYPES = ContextTypes(context=Context, bot_data=Hall)
+"""For `ApplicationBuilder.context_types`."""
+
+
+def topic_of(message: Message) -> int | None:
+    """Give the forum topic to answer in. In other groups message_thread_id counts replies and must not be sent."""
+    return message.message_thread_id if message.is_topic_message else None
