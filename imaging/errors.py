@@ -11,8 +11,10 @@ ImagingError
 │  ├─ KeyRefused          HTTP 401 or 403: alert the operator, ask the next provider
 │  ├─ OutOfCredit         the operator's account there is empty
 │  ├─ Busy                HTTP 429; retry_after says when to come back
-│  ├─ Unavailable         refused connection, HTTP 5xx, timeout
-│  ├─ BadReply            an answer in the wrong shape: garbage, HTML, a wrong parameter (HTTP 400)
+│  ├─ Unavailable         timeout, reset, HTTP 5xx
+│  │  └─ Unsent           refused connection: the request surely did not arrive
+│  ├─ BadReply            an answer in the wrong shape: garbage, HTML
+│  │  └─ Rejected         the request was refused as wrong (HTTP 400, 404 on a POST, a redirect)
 │  ├─ TaskFailed          a negative state that says nothing about the picture
 │  ├─ TaskLost            the provider does not know the task (HTTP 404 on a query)
 │  ├─ ResultLost          the result expired, was truncated, is too large or is no picture
@@ -113,10 +115,18 @@ class Unavailable(ProviderError):
     code = "unavailable"
 
 
+class Unsent(Unavailable):
+    """No connection came about, so the request surely had no effect."""
+
+
 class BadReply(ProviderError):
     """The provider answered something that the contract does not know."""
 
     code = "bad_reply"
+
+
+class Rejected(BadReply):
+    """The provider says that the request itself is wrong, so it surely had no effect."""
 
 
 class TaskFailed(ProviderError):

@@ -1,0 +1,80 @@
+"""What a refusal means: HTTP codes (the body's own or the answer's) and how vendors word what has no code."""
+
+from __future__ import annotations
+
+import re
+import time
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from imaging.errors import (
+    BadReply,
+    Busy,
+    ImagingError,
+    KeyRefused,
+    OutOfCredit,
+    PictureTooLarge,
+    Rejected,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MEANINGS: Final[Mapping[int, type[ImagingError]]] = {
+    HTTPStatus.UNAUTHORIZED: KeyRefused,
+    HTTPStatus.PAYMENT_REQUIRED: OutOfCredit,
+    HTTPStatus.FORBIDDEN: KeyRefused,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: PictureTooLarge,
+}
+
+_NO_CREDIT: Final = re.compile("insufficient|out of credit|no credit|余额|额度", re.IGNORECASE)
+"""How an empty account may be worded (a guess: no vendor documents it)."""
+
+_NO_FACE: Final = re.compile(r"no face|face not", re.IGNORECASE)
+"""How a missing face may be worded (our engine's wire.NO_FACE, and a guess at vendors')."""
+
+LONGEST_WAIT: Final = 3600.0
+"""Seconds: no Retry-After is believed past this."""
+
+
+def meaning(status: int, message: str, raw: bytes, wait: float | None, unknown: type[ImagingError]) -> ImagingError:
+    """Turn a code other than 200 into an error of the tree; `unknown` is what 404 means."""
+    said = f"HTTP {status} {message}".rstrip()
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unavailable(said)
+    if _NO_CREDIT.search(raw[:4096].decode(errors="replace")):
+        return OutOfCredit(said)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Busy(said, retry_after=wait)
+    if status == HTTPStatus.NOT_FOUND:
+        return unknown(said)
+    default = Rejected if status >= HTTPStatus.MULTIPLE_CHOICES else BadReply
+    return _MEANINGS.get(status, default)(said)
+
+
+def lacks_face(*texts: str | None) -> bool:
+    """Say whether a failed task's own words mean that it found no face."""
+    return any(text and _NO_FACE.search(text) for text in texts)
+
+
+def tame(text: str | None, key: str) -> str:
+    """Shorten what a provider says for our logs: without our key (some repeat it) and without URLs."""
+    safe = (text or "").replace(key, "***") if key else text or ""
+    return re.sub(r"\S+://\S+", "<URL>", safe)[:200]
+
+
+def retry_after(text: str | None) -> float | None:
+    """Read Retry-After, seconds or an HTTP date, as 0..LONGEST_WAIT seconds from now; None when unreadable."""
+    if not text:
+        return None
+    try:
+        seconds = float(text) if text.isascii() and text.isdigit() else _seconds_until(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _seconds_until(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp() - time.time()
