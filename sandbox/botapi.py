@@ -1,8 +1,11 @@
 """Answers Bot API calls and downloads over HTTP: parses, meets faults, calls the method, writes it down."""
 
+# ruff: noqa: ANN401  a result may be any JSON value
+
 import asyncio
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,6 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox import methods  # noqa: F401  importing them registers them
 from sandbox.errors import Refused
 from sandbox.faults import Fault, Faults
 from sandbox.parameters import Upload, coerce, method_name
@@ -19,6 +23,7 @@ from sandbox.world import Bot, World
 
 Json = dict[str, Any]
 SENDING = {"sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup"}
+NOTHING_HEARD = 499  # what the call log says of a broken connection
 MOST_FIELDS = 1000
 FIELD_BYTES = 2**20
 
@@ -31,7 +36,17 @@ def answer(body: object, status: int = 200) -> Response:
 def break_connection(request: Request) -> Response:
     """Reset the connection under the request; what is returned then reaches nobody."""
     request.scope["sandbox.transport"].abort()
-    return Response()
+    return Response(status_code=NOTHING_HEARD)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A call as it came in, and the fault it is going to meet."""
+
+    bot: Bot
+    method: str
+    raw: Json
+    fault: Fault | None
 
 
 class BotApi:
@@ -51,12 +66,20 @@ class BotApi:
             return answer(refused.body(), refused.status)
         fault = self.faults.next_for(method, raw.get("chat_id"))
         note = self.note(bot, method, raw)
+        response = await self.respond(request, note, Attempt(bot, method, raw, fault))
+        note["status"] = response.status_code
+        self.world.wake()
+        return response
+
+    async def respond(self, request: Request, note: Json, attempt: Attempt) -> Response:
+        """Let the call meet its fault, if any, and answer it."""
+        fault = attempt.fault
         if fault:
             await asyncio.sleep(fault.delay)
             if fault.kind == "reset":
                 return break_connection(request)
         try:
-            result = await self.perform(bot, method, raw, fault)
+            result = await self.perform(attempt)
         except Refused as refused:
             note["error"] = refused.description
             return answer(refused.body(), refused.status)
@@ -66,15 +89,15 @@ class BotApi:
             return Response("<html>Bad Gateway</html>", 200, media_type="text/html")
         return answer({"ok": True, "result": result})
 
-    async def perform(self, bot: Bot, method: str, raw: Json, fault: Fault | None) -> Any:
+    async def perform(self, attempt: Attempt) -> Any:
         """Run the method, or raise what the call is refused with."""
-        function = implementation(method)
-        parameters, uploads = coerce(method, raw)
-        if fault and fault.kind == "error":
-            raise fault.refusal()
-        if method in SENDING:
+        function = implementation(attempt.method)
+        parameters, uploads = coerce(attempt.method, attempt.raw)
+        if attempt.fault and attempt.fault.kind == "error":
+            raise attempt.fault.refusal()
+        if attempt.method in SENDING:
             self.faults.flood.check(parameters["chat_id"])
-        return await function(Call(self.world, bot, parameters, uploads))
+        return await function(Call(self.world, attempt.bot, parameters, uploads))
 
     def bot(self, token: str) -> Bot:
         """Return the bot with this token; 401 for another's."""
@@ -90,7 +113,7 @@ class BotApi:
             else value
             for name, value in raw.items()
         }
-        note = {"bot": bot.id, "method": method, "params": shown, "time": time.time()}
+        note = {"bot": bot.id, "method": method, "params": shown, "time": time.time(), "status": None}
         self.world.record(note)
         return note
 

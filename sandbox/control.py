@@ -77,12 +77,12 @@ class Control:
         return Response(file.data, media_type=file.mime) if file else Response(status_code=404)
 
     async def bot(self, act: Act) -> Json:
-        """Register a bot, or change the privacy mode of one there is."""
+        """Register a bot, or tell of one there is (``pending`` updates), changing its privacy mode if asked."""
         asked = act.asked
         bot: Bot | None = self.world.bots.get(asked["token"])
         if bot is None:
-            bot = self.world.add_bot(asked["token"], asked["username"], asked["name"], privacy=asked["privacy"])
-        bot.privacy = asked["privacy"]
+            bot = self.world.add_bot(asked["token"], asked["username"], asked["name"], privacy=True)
+        bot.privacy = asked.get("privacy", bot.privacy)
         return bot.user | {"pending": len(bot.updates)}
 
     async def person(self, act: Act) -> Json:
@@ -119,11 +119,18 @@ class Control:
         return chat.events[after:]
 
     async def calls(self, act: Act) -> list[Json]:
-        """Return the Bot API calls so far (of ``method``, if given), waiting until there are ``least``."""
+        """Return the calls that were answered (of ``method``, if given), waiting until there are ``least``.
+
+        With ``begun`` also those that still wait for their answer, as a long poll does.
+        """
         deadline = time.monotonic() + act.asked.get("timeout", 0)
         while True:
-            method = act.asked.get("method")
-            found = [call for call in self.world.calls if method in {None, call["method"]}]
+            method, begun = act.asked.get("method"), act.asked.get("begun")
+            found = [
+                call
+                for call in self.world.calls
+                if method in {None, call["method"]} and (begun or call["status"] is not None)
+            ]
             if len(found) >= act.asked.get("least", 0) or not await self._wait(self.world.called, deadline):
                 return found
 

@@ -1,5 +1,7 @@
 """Turns what a call carries (form, JSON, multipart) into checked parameters, by the table in api.json."""
 
+# ruff: noqa: ANN401  a parameter may be any JSON value
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from sandbox.errors import Refused, bad_request
 TABLE: dict[str, Any] = json.loads(Path(__file__).with_name("api.json").read_text())
 METHODS: dict[str, dict[str, str]] = TABLE["methods"]
 TYPES: dict[str, str | dict[str, str]] = TABLE["types"]
+REACTIONS: frozenset[str] = frozenset(TABLE["reactions"])
 LOWERED = {name.lower(): name for name in METHODS}  # Telegram does not look at a method's case
 TRUE_WORDS = {"true": True, "1": True, "false": False, "0": False, "": False}
 NO_FILE = {"photo", "document", "sticker"}
@@ -105,23 +108,30 @@ def _from_string(value: str, kinds: tuple[str, ...]) -> Any:
     return None
 
 
+SCALARS: dict[str, type | tuple[type, ...]] = {
+    "Integer": int,
+    "Float": (int, float),
+    "String": str,
+    "InputFile": Upload,
+}
+
+
 def fits(value: Any, kind: str) -> bool:
     """Say whether a JSON value is a *kind* of the reference, nested objects and unknown fields included."""
     if kind.startswith("Array of "):
         return isinstance(value, list) and all(fits(item, kind[9:]) for item in value)
-    if kind == "Integer":
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind == "Float":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind == "String":
-        return isinstance(value, str)
-    if kind in {"Boolean", "True"}:
-        return isinstance(value, bool)
-    if kind == "InputFile":
-        return isinstance(value, Upload)
-    described = TYPES[kind]
+    if kind in {"Boolean", "True"} or isinstance(value, bool):
+        return isinstance(value, bool) and kind in {"Boolean", "True"}
+    if kind in SCALARS:
+        return isinstance(value, SCALARS[kind])
+    if kind.startswith("String="):
+        return bool(value == kind[7:])
+    return _fits_type(value, TYPES[kind])
+
+
+def _fits_type(value: Any, described: str | dict[str, str]) -> bool:
     if isinstance(described, str):
-        return any(fits(value, one) for one in _kinds(described))
+        return _fits_any(value, described)
     return (
         isinstance(value, dict)
         and all(name in value or not kinds.endswith("!") for name, kinds in described.items())

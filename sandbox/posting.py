@@ -61,7 +61,7 @@ def post(
     message: Json = {"message_id": chat.last_id, **sender, "chat": chat.shape, "date": world.now(), **content}
     if thread:
         message |= {"message_thread_id": thread, "is_topic_message": True}
-        reply = reply or chat.messages[thread]  # as Telegram shows it: the topic's first message
+        reply = reply or chat.messages.get(thread)  # as Telegram shows it: the topic's first message
     if reply:
         message["reply_to_message"] = {name: value for name, value in reply.items() if name != "reply_to_message"}
     chat.messages[chat.last_id] = message

@@ -4,6 +4,8 @@ A method is written as ``@method async def sendDice(call: Call) -> Json: …`` i
 ``methods/``; its parameters are in ``call.parameters``, already checked against the reference (api.json).
 """
 
+# ruff: noqa: ANN401  a parameter may be any JSON value
+
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

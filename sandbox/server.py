@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -11,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sandbox import methods, webhooks
+from sandbox import webhooks
 from sandbox.botapi import BotApi
 from sandbox.client import Telegram
 from sandbox.control import Control
@@ -20,6 +19,7 @@ from sandbox.world import World
 
 log = logging.getLogger(__name__)
 TOKEN = "123456789:AAsandbox-token-of-no-worth-0123456789"  # noqa: S105  it opens only a sandbox
+LAST_WORDS = 1.0
 BOTH = ["GET", "POST"]
 
 
@@ -106,15 +106,16 @@ class Sandbox:
             server.close()
         for connection in list(self._server.server_state.connections):
             connection.shutdown()
-        while tasks := set(self._server.server_state.tasks):
-            await asyncio.wait(tasks)
+        if tasks := set(self._server.server_state.tasks):
+            for task in (await asyncio.wait(tasks, timeout=LAST_WORDS))[1]:
+                task.cancel()
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
         self._server = None
 
     async def __aenter__(self) -> Telegram:
         url = await self.start()
-        self._client = await Telegram(url, token=self.bot.token, bot=self.bot.user).__aenter__()
+        self._client = await Telegram(url, self.bot.token).__aenter__()
         return self._client
 
     async def __aexit__(self, *exc: object) -> None:

@@ -29,8 +29,8 @@ def deliver(world: World, chat: Chat, message: Json, kind: str = "message") -> N
             push(world, bot, kind, message)
 
 
-async def fetch(world: World, bot: Bot, offset: int, limit: int, timeout: float) -> list[Json]:
-    """Answer getUpdates: forget what *offset* confirms, wait up to *timeout* seconds, return at most *limit*.
+async def fetch(world: World, bot: Bot, *, offset: int, limit: int, patience: float) -> list[Json]:
+    """Answer getUpdates: forget what *offset* confirms, wait up to *patience* seconds, return at most *limit*.
 
     A second poller ends the first, which gets 409 as the real server has it.
     """
@@ -44,8 +44,8 @@ async def fetch(world: World, bot: Bot, offset: int, limit: int, timeout: float)
         bot.poller.set_result(None)
     bot.poller = ended = asyncio.get_running_loop().create_future()
     confirm(bot, offset)
-    if not bot.updates and timeout > 0:
-        await _wait(world, bot, ended, min(timeout, LONGEST_POLL))
+    if not bot.updates and patience > 0:
+        await _wait(world, bot, ended, min(patience, LONGEST_POLL))
     if ended.done():
         raise Refused(
             409,
@@ -66,8 +66,8 @@ def confirm(bot: Bot, offset: int) -> None:
         bot.arrived.clear()
 
 
-async def _wait(world: World, bot: Bot, ended: asyncio.Future[None], timeout: float) -> None:
+async def _wait(world: World, bot: Bot, ended: asyncio.Future[None], patience: float) -> None:
     waiters: list[asyncio.Future[Any]] = [asyncio.ensure_future(event.wait()) for event in (bot.arrived, world.closing)]
-    await asyncio.wait([*waiters, ended], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([*waiters, ended], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
     for waiter in waiters:
         waiter.cancel()

@@ -1,5 +1,7 @@
 """What exists in the sandbox: people, bots, chats, messages and files; all in memory."""
 
+# ruff: noqa: ANN401  a message is JSON of any shape
+
 import asyncio
 import base64
 import itertools
@@ -129,6 +131,10 @@ class World:
         """Write down a Bot API call, and wake those who wait for one."""
         self.calls.append(call)
         self.call_counts[call["method"]] += 1
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake those who wait for a call to begin or end."""
         self.called.set()
         self.called = asyncio.Event()
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from sandbox.errors import bad_request
 from sandbox.members import change, member_shape
-from sandbox.registry import Call, method
 from sandbox.posting import chat_for_bot, post
 from sandbox.privacy import is_admin
+from sandbox.registry import Call, method
 
 Json = dict[str, Any]
 

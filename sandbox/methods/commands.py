@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from sandbox.errors import bad_request
-from sandbox.registry import Call, method
 from sandbox.posting import chat_for_bot
+from sandbox.registry import Call, method
 
 Json = dict[str, Any]
 COMMAND = re.compile(r"[a-z0-9_]{1,32}")

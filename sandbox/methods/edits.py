@@ -3,10 +3,10 @@
 from typing import Any
 
 from sandbox.errors import bad_request
-from sandbox.registry import Call, method
 from sandbox.methods.media import album_item, caption_content
 from sandbox.methods.messages import text_content
 from sandbox.posting import chat_for_bot, markup, may_delete
+from sandbox.registry import Call, method
 from sandbox.world import Chat
 
 Json = dict[str, Any]

@@ -7,11 +7,11 @@ from typing import Any
 
 from sandbox.errors import Refused, bad_request
 from sandbox.formatting import formatted
-from sandbox.registry import Call, method
 from sandbox.methods.messages import say
 from sandbox.parameters import Upload
 from sandbox.pictures import recompress, thumbnail
 from sandbox.posting import chat_for_bot
+from sandbox.registry import Call, method
 from sandbox.world import File, World
 
 Json = dict[str, Any]

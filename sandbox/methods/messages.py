@@ -4,8 +4,9 @@ from typing import Any
 
 from sandbox.errors import bad_request
 from sandbox.formatting import formatted
-from sandbox.registry import Call, method
+from sandbox.parameters import REACTIONS
 from sandbox.posting import chat_for_bot, markup, post, reply_target, topic
+from sandbox.registry import Call, method
 from sandbox.world import Chat
 
 Json = dict[str, Any]
@@ -62,6 +63,8 @@ async def setMessageReaction(call: Call) -> bool:  # noqa: N802  Telegram's name
     reaction = call.get("reaction", [])
     if len(reaction) > 1:
         raise bad_request("REACTIONS_TOO_MANY")
+    if any(one["type"] != "emoji" or one["emoji"] not in REACTIONS for one in reaction):
+        raise bad_request("REACTION_INVALID")
     chat.note("reaction", message_id=call["message_id"], reaction=reaction, by=call.bot.id)
     return True
 

@@ -27,7 +27,9 @@ async def getUpdates(call: Call) -> list[Json]:  # noqa: N802  Telegram's name
     if call.get("allowed_updates") is not None:
         call.bot.allowed_updates = call["allowed_updates"]
     limit = min(max(call.get("limit", updates.MOST), 1), updates.MOST)
-    return await updates.fetch(call.world, call.bot, call.get("offset", 0), limit, call.get("timeout", 0))
+    return await updates.fetch(
+        call.world, call.bot, offset=call.get("offset", 0), limit=limit, patience=call.get("timeout", 0)
+    )
 
 
 @method
