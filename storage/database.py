@@ -143,6 +143,10 @@ class Database:
         """Give a connection that cannot write; each statement sees what was committed before it."""
         yield Connection(self._reader)
 
+    async def ping(self) -> None:
+        """Find out whether the database answers. Raises sqlite3.Error."""
+        await self._reader.execute_fetchall("SELECT 1 FROM jobs LIMIT 1")
+
     async def close(self) -> None:
         """Close the connections and let the next darkroom in."""
         await self._writer.close()

@@ -140,21 +140,24 @@ async def hold(
     return None
 
 
-async def settle(conn: Connection, job_id: int, actual: int | None = None, now: float | None = None) -> bool:
-    """Charge the chat what was held for the job, or the smaller `actual`; tell whether this call did it."""
+async def settle(conn: Connection, job_id: int, actual: int | None = None, now: float | None = None) -> int | None:
+    """Charge the chat what was held for the job, or the smaller `actual`.
+
+    Give the credits charged, or None when nothing was held or the hold was closed before.
+    """
     return await _close(conn, job_id, "settle", actual, now)
 
 
-async def release(conn: Connection, job_id: int, now: float | None = None) -> bool:
-    """Give back what was held for the job; tell whether this call did it."""
+async def release(conn: Connection, job_id: int, now: float | None = None) -> int | None:
+    """Give back what was held for the job. Give 0, or None when there was nothing to give back."""
     return await _close(conn, job_id, "release", 0, now)
 
 
-async def _close(conn: Connection, job_id: int, kind: str, actual: int | None, now: float | None) -> bool:
+async def _close(conn: Connection, job_id: int, kind: str, actual: int | None, now: float | None) -> int | None:
     held = await conn.one(_hold_of, job=job_id)
     if held is None:
-        return False
-    charged = held["credits"] if actual is None else min(actual, held["credits"])
+        return None
+    charged: int = held["credits"] if actual is None else min(actual, held["credits"])
     back = held["credits"] - charged
     bought = min(back, -held["bought"])  # what does not expire comes back first
     row = await conn.one(
@@ -169,7 +172,7 @@ async def _close(conn: Connection, job_id: int, kind: str, actual: int | None, n
         at=time.time() if now is None else now,
     )
     if row is None:
-        return False
+        return None
     balance = await conn.one(_balance, chat=held["chat_id"])
     if balance is not None and back:
         used = balance["used"] - (back - bought if balance["period"] == held["period"] else 0)
@@ -181,7 +184,7 @@ async def _close(conn: Connection, job_id: int, kind: str, actual: int | None, n
             bought=balance["bought"] + bought,
         )
         await conn.all(_spend, day=period_of(held["at"])[0], credits=0, change=-back)
-    return True
+    return charged
 
 
 async def grant(

@@ -1,0 +1,235 @@
+"""The composition root: the one place that reads the settings and knows which class plays which part."""
+
+import asyncio
+import signal
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+import stamina
+import structlog
+from httpx_aiohttp import AiohttpTransport
+from pydantic import SecretStr
+from telegram import Bot
+from telegram.error import BadRequest, InvalidToken, NetworkError
+from telegram.ext import Application, ApplicationBuilder, ExtBot
+from telegram.request import HTTPXRequest
+
+import handlers
+from bot.intake import ALLOWED_UPDATES, Intake, Processor, poll
+from bot.metrics import Metrics
+from bot.pacing import Pacer
+from bot.settings import Settings
+from bot.web import make_app, serving
+from handlers.context import CONTEXT_TYPES, House
+from handlers.words import Words
+from imaging.gptge import GptGe
+from imaging.operations import OPERATIONS
+from imaging.picwish import PicWish
+from imaging.provider import Provider
+from imaging.routing import Router
+from jobs.delivery import Delivery
+from jobs.dispatch import Desk
+from jobs.local import LocalDispatch
+from jobs.runner import Runner
+from storage import inbox, jobs, ledger
+from storage.database import Connection, Database, DatabaseBusyError
+from storage.migrations import SchemaError
+
+STOP_SECONDS = 5.0
+"""Grace for running jobs at the end; what is not done then is taken up by the next start."""
+
+HANDLERS_SECONDS = 3.0  # grace for handlers in the middle of an answer
+PRUNE_SECONDS = 3600.0
+log = structlog.get_logger()
+
+
+def make_providers(settings: Settings) -> list[Provider]:
+    """Make a client for each provider in DARKROOM_PROVIDERS, in that order."""
+    made: dict[str, Callable[[], Provider]] = {
+        "gptge": lambda: GptGe(settings.gptge_url, _given(settings.gptge_token)),
+        "picwish": lambda: PicWish(
+            settings.picwish_url, _given(settings.picwish_api_key), return_type=settings.picwish_return_type
+        ),
+    }
+    return [made[name]() for name in settings.providers]
+
+
+def make_bot(settings: Settings) -> ExtBot[Any]:
+    """Make the Telegram client: PTB on aiohttp's transport, which costs a quarter of httpx's own."""
+    return ExtBot(
+        settings.bot_token.get_secret_value(),
+        base_url=f"{settings.bot_api_url}/bot",
+        base_file_url=f"{settings.bot_api_url}/file/bot",
+        request=HTTPXRequest(connection_pool_size=256, read_timeout=30, pool_timeout=30, httpx_kwargs=_transport()),
+        get_updates_request=HTTPXRequest(httpx_kwargs=_transport()),
+        rate_limiter=Pacer(settings.telegram_rate),
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[None]:
+    """Have the whole bot at work for as long as the context lasts.
+
+    Raises DatabaseBusyError, SchemaError, InvalidToken.
+    """
+    async with AsyncExitStack() as stack:
+        metrics = Metrics()
+        words = Words()
+        db = await Database.open(settings.database_url)
+        stack.push_async_callback(db.close)
+        bot = make_bot(settings)
+        files = await stack.enter_async_context(httpx.AsyncClient(timeout=30, **_transport()))
+        providers = make_providers(settings)
+        for provider in providers:
+            stack.push_async_callback(provider.aclose)
+        router = Router(providers, rate=settings.provider_rate, wait=settings.wait, observer=metrics)
+        delivery = Delivery(bot, files, words.say, metrics.duplicate_delivery)
+        runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout)
+        dispatch = LocalDispatch(runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency)
+        metrics.watch_queue(lambda: dispatch.depth, lambda: dispatch.working)
+
+        queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
+        intake = Intake(db, bot, queue, metrics)
+        allowance = ledger.UNLIMITED if settings.daily_allowance is None else settings.daily_allowance
+        terms = ledger.Terms(allowance, settings.daily_spend_cap)
+        costs = dict.fromkeys(OPERATIONS, 1)
+        house = House(
+            db=db,
+            desk=Desk(db, dispatch, terms, costs),
+            words=words,
+            terms=terms,
+            costs=costs,
+            admin_ids=frozenset(settings.admin_ids),
+            allowed_chats=settings.allowed_chats,
+        )
+        application = (
+            ApplicationBuilder()
+            .bot(bot)
+            .updater(None)
+            .update_queue(queue)
+            .concurrent_updates(Processor(intake))
+            .context_types(CONTEXT_TYPES)
+            .build()
+        )
+        handlers.register(application, house)
+        await _insist(application.initialize)
+        stack.push_async_callback(application.shutdown)
+        stack.push_async_callback(dispatch.stop, STOP_SECONDS)
+        await application.start()
+        stack.push_async_callback(_stop_handling, application)
+        await _take_up(db, dispatch, intake)
+        chores = [handlers.publish_commands(bot, words, house.admin_ids), _prune(db, settings.keep_days)]
+        if settings.web_port is not None:
+            web = make_app(
+                metrics=metrics,
+                checks={"database": db.ping, "telegram": bot.get_me, "provider": router.ready},
+                accept=(lambda update: intake.accept([update])) if settings.public_url else None,
+                secret=settings.webhook_secret,
+                on_callback=router.on_callback if settings.wait == "callback" else None,
+            )
+            await stack.enter_async_context(serving(web, settings.http_host, settings.web_port))
+        if settings.public_url:
+            await _insist(lambda: _set_webhook(bot, settings))
+        else:
+            await _insist(bot.delete_webhook)  # getUpdates is refused while a webhook is set
+            chores.append(poll(bot, files, intake))
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        tasks = [group.create_task(chore) for chore in chores]
+        stack.callback(lambda: [task.cancel() for task in tasks])
+        log.info("ready", bot=bot.username, updates="webhook" if settings.public_url else "polling")
+        yield
+
+
+async def run(settings: Settings) -> int:
+    """Run the bot until SIGTERM or Ctrl-C; give the exit code."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    signalled = False
+
+    def stop() -> None:
+        nonlocal signalled
+        if task is not None and not signalled:
+            signalled = True
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        async with running(settings):
+            await asyncio.Event().wait()
+    except (DatabaseBusyError, SchemaError, sqlite3.Error, OSError) as error:
+        log.error("cannot start", why=str(error))  # noqa: TRY400  the operator needs the sentence, not the trace
+        return 1
+    except InvalidToken:
+        log.error("cannot start", why="Telegram does not know this bot token: see DARKROOM_BOT_TOKEN")  # noqa: TRY400
+        return 1
+    except asyncio.CancelledError:
+        if not signalled:
+            raise
+        log.info("stopped")
+    return 0
+
+
+def _given(key: SecretStr | None) -> SecretStr:
+    if key is None:  # settings.py refuses a provider without its key
+        raise AssertionError
+    return key
+
+
+def _transport() -> dict[str, Any]:
+    return {"transport": AiohttpTransport(limits=httpx.Limits(max_connections=256))}
+
+
+async def _insist(call: Callable[[], Awaitable[object]]) -> None:
+    """Make a call that the start needs, for as long as Telegram is out of reach. Raises InvalidToken."""
+    async for attempt in stamina.retry_context(on=_outage, attempts=None, timeout=None, wait_max=30):
+        with attempt:
+            await call()
+
+
+def _outage(error: Exception) -> bool:
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+
+
+async def _set_webhook(bot: Bot, settings: Settings) -> None:
+    await bot.set_webhook(
+        f"{settings.public_url}/telegram",
+        secret_token=settings.webhook_secret.get_secret_value(),
+        allowed_updates=ALLOWED_UPDATES,
+    )
+
+
+async def _take_up(db: Database, dispatch: LocalDispatch, intake: Intake) -> None:
+    """Go on where the last process stopped: its jobs from their checkpoints, its updates from the inbox."""
+    async with db.read() as conn:
+        unfinished = await jobs.unfinished(conn)
+    if unfinished:
+        log.info("jobs left by the last run", count=len(unfinished))
+    for job_id, chat_id in unfinished:
+        dispatch.enqueue(chat_id, job_id)
+    await intake.replay()
+
+
+async def _stop_handling(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
+    try:
+        async with asyncio.timeout(HANDLERS_SECONDS):
+            await application.stop()
+    except TimeoutError:
+        log.warning("handlers cut short: their updates stay in the inbox")
+
+
+async def _prune(db: Database, days: int) -> None:
+    """Forget handled updates and finished jobs after `days`, every hour."""
+    while True:
+        before = time.time() - days * 86_400
+
+        async def write(conn: Connection, before: float = before) -> None:
+            await inbox.prune(conn, before)
+            await jobs.prune(conn, before)
+
+        await db.persist(write)
+        await asyncio.sleep(PRUNE_SECONDS)

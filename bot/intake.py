@@ -1,0 +1,130 @@
+"""The way in: every update stands in the inbox before Telegram hears that it arrived, and stays until it is handled."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import httpx
+import structlog
+from telegram import Bot, Update
+from telegram.ext import BaseUpdateProcessor
+
+from bot.metrics import Metrics
+from storage import inbox
+from storage.database import Database
+
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+POLL_SECONDS = 30
+"""How long Telegram may keep an empty getUpdates open."""
+
+DONE_SECONDS = 0.05  # handled updates are marked together: a repeat within it does no harm
+RETRY_SECONDS = 3.0
+log = structlog.get_logger()
+RawUpdate = Mapping[str, Any]
+
+
+class Intake:
+    """Writes updates down, hands each to the application once, and knows which were handled."""
+
+    def __init__(self, db: Database, bot: Bot, queue: asyncio.Queue[object], metrics: Metrics) -> None:
+        self._db = db
+        self._bot = bot
+        self._queue = queue
+        self._metrics = metrics
+        self._done: list[int] = []
+        self._marking: asyncio.Task[None] | None = None
+
+    async def accept(self, updates: Sequence[RawUpdate]) -> None:
+        """Write the updates down and queue those that are new. Returns when they are safe."""
+        fresh = await self._db.persist(lambda conn: inbox.add(conn, updates, time.time()))
+        for _ in range(len(updates) - len(fresh)):
+            self._metrics.update_repeated()
+        await self._enqueue(fresh)
+
+    async def replay(self) -> None:
+        """Queue what an earlier process wrote down but did not handle."""
+        async with self._db.read() as conn:
+            waiting = await inbox.waiting(conn)
+        if waiting:
+            log.info("updates left by the last run", count=len(waiting))
+        await self._enqueue(waiting)
+
+    async def _enqueue(self, updates: Sequence[RawUpdate]) -> None:
+        for raw in updates:
+            self._metrics.update(next((kind for kind in ALLOWED_UPDATES if kind in raw), "other"))
+            try:
+                update = Update.de_json(dict(raw), self._bot)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                log.exception("an update nobody can read", update_id=raw["update_id"])
+                self.handled(raw["update_id"])
+            else:
+                await self._queue.put(update)
+
+    def handled(self, update_id: int) -> None:
+        """Remember, soon, that the update needs no handling any more."""
+        self._done.append(update_id)
+        if self._marking is None:
+            self._marking = asyncio.create_task(self._mark_soon())
+
+    async def _mark_soon(self) -> None:
+        await asyncio.sleep(DONE_SECONDS)
+        self._marking = None
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write down which updates were handled."""
+        ids, self._done = self._done, []
+        if ids:
+            await self._db.persist(lambda conn: inbox.done(conn, ids, time.time()))
+
+
+class Processor(BaseUpdateProcessor):
+    """Handles updates of different chats at the same time, those of one chat in order."""
+
+    def __init__(self, intake: Intake, limit: int = 256) -> None:
+        super().__init__(limit)
+        self._intake = intake
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by chat, while anyone waits
+
+    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
+        """Await the handlers, then mark the update; one that is cancelled stays for the next start."""
+        chat = update.effective_chat.id if isinstance(update, Update) and update.effective_chat else 0
+        turn = self._turns.setdefault(chat, asyncio.Lock())
+        async with turn:
+            await coroutine
+        if isinstance(update, Update):
+            self._intake.handled(update.update_id)
+
+    async def initialize(self) -> None:
+        """Nothing to prepare."""
+
+    async def shutdown(self) -> None:
+        """Write down what was handled last."""
+        await self._intake.flush()
+
+
+async def poll(bot: Bot, client: httpx.AsyncClient, intake: Intake) -> None:
+    """Ask Telegram for updates until cancelled; what was written down is confirmed with the next question."""
+    offset = 0
+    while True:
+        try:
+            response = await client.post(
+                f"{bot.base_url}/getUpdates",
+                json={"offset": offset, "timeout": POLL_SECONDS, "allowed_updates": ALLOWED_UPDATES},
+                timeout=httpx.Timeout(10, read=POLL_SECONDS + 10),
+            )
+            body = response.json()
+            updates = body["result"] if body.get("ok") else None
+        except (httpx.HTTPError, ValueError, KeyError, AttributeError) as error:
+            # The address holds the token: the exception itself goes nowhere.
+            log.warning("no updates from Telegram", cause=type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+            continue
+        if updates is None:
+            log.warning("Telegram refused getUpdates", status=response.status_code, why=body.get("description"))
+            await asyncio.sleep(body.get("parameters", {}).get("retry_after", RETRY_SECONDS))
+        elif updates:
+            await intake.accept(updates)
+            offset = updates[-1]["update_id"] + 1

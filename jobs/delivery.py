@@ -1,0 +1,186 @@
+"""How an original comes from Telegram and a result reaches its chat, through outages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import PurePath
+from typing import BinaryIO, Protocol, TypedDict, TypeVar
+
+import httpx
+import stamina
+from telegram import Bot, InputFile, InputMediaDocument, ReplyParameters
+from telegram.constants import ChatAction
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
+
+from imaging import codec
+from imaging.errors import NotAPicture, PictureTooLarge
+from imaging.operations import Colorize
+from imaging.results import IN_MEMORY, Result
+from jobs.job import Job
+from jobs.runner import ChatGoneError, ChatMovedError
+
+DOWNLOAD_BYTES = 20 * 2**20
+"""What Telegram's getFile gives at most (Bot API, getFile)."""
+
+FIRST_ACTION_SECONDS = 0.4  # a reply quicker than this needs no "sending a photo…"
+ACTION_SECONDS = 4.5  # a chat action lasts 5 s (Bot API, sendChatAction)
+_GONE = ("chat not found", "peer_id_invalid", "user is deactivated", "group chat was deactivated", "bot was kicked")
+_LOST = ("wrong file_id", "file is temporarily unavailable", "invalid file_id")
+T = TypeVar("T")
+
+
+class Say(Protocol):
+    """Gives the words for a key in a language; see handlers.words."""
+
+    def __call__(self, language: str | None, key: str, /, **params: str | int) -> str:
+        """Give the sentence."""
+
+
+class _Where(TypedDict):
+    message_thread_id: int | None
+    reply_parameters: ReplyParameters | None
+
+
+class Delivery:
+    """The Telegram side of a job (jobs.runner.Courier).
+
+    `on_retry` is called before a send is tried again of which it is not known whether it took effect.
+    """
+
+    def __init__(self, bot: Bot, files: httpx.AsyncClient, say: Say, on_retry: Callable[[], None]) -> None:
+        self._bot = bot
+        self._files = files
+        self._say = say
+        self._on_retry = on_retry
+
+    async def fetch(self, job: Job, into: BinaryIO) -> int:
+        """Stream the original into `into` and give its size in bytes.
+
+        Raises PictureTooLarge past DOWNLOAD_BYTES, NotAPicture when Telegram has it no more.
+        """
+        try:
+            return await _insist(lambda: self._download(job.file_id, into))
+        except BadRequest as error:
+            if "too big" in str(error).lower():
+                raise PictureTooLarge(megabytes=DOWNLOAD_BYTES // 2**20) from None
+            raise NotAPicture(str(error)) from None
+
+    async def _download(self, file_id: str, into: BinaryIO) -> int:
+        file = await self._bot.get_file(file_id)
+        into.seek(0)
+        into.truncate()
+        try:
+            async with self._files.stream("GET", file.file_path or "") as response:
+                response.raise_for_status()
+                async for piece in response.aiter_bytes(2**16):
+                    into.write(piece)
+                    if into.tell() > DOWNLOAD_BYTES:
+                        raise PictureTooLarge(megabytes=DOWNLOAD_BYTES // 2**20)
+        except httpx.HTTPError as error:
+            # The address holds the bot's token: nothing of the original exception may go further.
+            message = f"download failed: {type(error).__name__}"
+            raise NetworkError(message) from None
+        return into.tell()
+
+    @asynccontextmanager
+    async def busy(self, job: Job) -> AsyncIterator[None]:
+        """Keep a chat action alive for as long as the context lasts; nobody waits for it."""
+        task = asyncio.create_task(self._act(job))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _act(self, job: Job) -> None:
+        action = ChatAction.UPLOAD_PHOTO if isinstance(job.operation, Colorize) else ChatAction.UPLOAD_DOCUMENT
+        await asyncio.sleep(FIRST_ACTION_SECONDS)
+        while True:
+            with suppress(TelegramError):
+                await self._bot.send_chat_action(job.chat_id, action, message_thread_id=job.thread_id)
+            await asyncio.sleep(ACTION_SECONDS)
+
+    async def deliver(self, job: Job, result: Result, changes: tuple[str, ...]) -> None:
+        """Reply with the result: one call, whatever it holds, so that it arrives whole or not at all."""
+        notes = [f"note_{change}" for change in changes]
+        caption = " ".join(self._say(job.language, key) for key in (f"done_{job.operation.name}", *notes))
+        first = result.files[0]
+        as_photo = isinstance(job.operation, Colorize) and first.format == "jpg"
+        as_photo = as_photo and codec.fit_photo(first.file, first.size)
+        await self._send(lambda: self._send_result(job, result, caption, as_photo=as_photo))
+
+    async def _send_result(self, job: Job, result: Result, caption: str, *, as_photo: bool) -> None:
+        inputs = [(_name(job, picture.role, picture.format), picture.file, picture.size) for picture in result.files]
+        where: _Where = {"message_thread_id": job.thread_id, "reply_parameters": _reply_to(job)}
+        if len(inputs) > 1:
+            media = [
+                InputMediaDocument(_input(*item), caption=None if number else caption)
+                for number, item in enumerate(inputs)
+            ]
+            await self._bot.send_media_group(job.chat_id, media, **where)
+        elif as_photo:
+            await self._bot.send_photo(job.chat_id, _input(*inputs[0]), caption, **where)
+        else:
+            await self._bot.send_document(
+                job.chat_id, _input(*inputs[0]), caption, disable_content_type_detection=True, **where
+            )
+
+    async def tell(self, job: Job, code: str, params: dict[str, str | int]) -> None:
+        """Reply with the sentence for `error_<code>`."""
+        text = self._say(job.language, f"error_{code}", **params)
+        await self._send(
+            lambda: self._bot.send_message(
+                job.chat_id, text, message_thread_id=job.thread_id, reply_parameters=_reply_to(job)
+            )
+        )
+
+    async def _send(self, call: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await _insist(call, self._on_retry)
+        except ChatMigrated as error:
+            raise ChatMovedError(error.new_chat_id) from None
+        except Forbidden as error:
+            raise ChatGoneError(str(error)) from None
+        except BadRequest as error:
+            if any(sign in str(error).lower() for sign in _GONE):
+                raise ChatGoneError(str(error)) from None
+            raise
+
+
+def _input(name: str, file: BinaryIO, size: int) -> InputFile:
+    """Wrap a file for sending; what is in memory goes as it is, what is on disk is streamed from there."""
+    file.seek(0)
+    return InputFile(file.read() if size <= IN_MEMORY else file, filename=name, attach=True, read_file_handle=False)
+
+
+def _name(job: Job, role: str, extension: str) -> str:
+    stem = PurePath(job.file_name or "photo").stem[:60] or "photo"
+    part = job.operation.name if role == "image" else role
+    return f"{stem}-{part}.{extension}"
+
+
+def _reply_to(job: Job) -> ReplyParameters | None:
+    return None if job.reply_to is None else ReplyParameters(job.reply_to, allow_sending_without_reply=True)
+
+
+async def _insist(call: Callable[[], Awaitable[T]], on_retry: Callable[[], None] | None = None) -> T:
+    """Make a call to Telegram until it answers; the caller decides how long. What cannot pass is raised."""
+    async for attempt in stamina.retry_context(
+        on=_wait_for, attempts=None, timeout=None, wait_initial=0.5, wait_max=60
+    ):
+        with attempt:
+            try:
+                result = await call()
+            except NetworkError as error:
+                if on_retry is not None and not isinstance(error, BadRequest):
+                    on_retry()
+                raise
+    return result
+
+
+def _wait_for(error: Exception) -> bool | timedelta:
+    """Tell whether a failure passes, and after what time if Telegram said so."""
+    if isinstance(error, RetryAfter):
+        seconds = error.retry_after
+        return seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)

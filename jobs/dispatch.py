@@ -1,0 +1,85 @@
+"""How a request becomes a job and a job finds someone to work on it: the desk, and the seam behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from jobs.job import Request, State
+from storage import jobs as rows
+from storage import ledger
+from storage.database import Connection, Database
+
+
+class Dispatch(Protocol):
+    """Whoever has jobs worked on: in this process (jobs.local) or, later, in others."""
+
+    def enqueue(self, chat_id: int, job_id: int) -> None:
+        """Have the job worked on when it is its chat's turn."""
+
+    async def cancel(self, job_id: int) -> bool:
+        """End the job without a result; False when it cannot be stopped any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The jobs that will be worked on; none when this request was accepted before."""
+
+    job_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why nothing will be done: `refused_<code>` in the locales, with what those words mention."""
+
+    code: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+class _RefusalError(Exception):
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.code)
+        self.refused = refused
+
+
+class Desk:
+    """Accepts requests: the job and its hold are written in one transaction, so that neither is without the other.
+
+    `costs`: credits per operation name. `chat_limit`: how many unfinished jobs a chat may have.
+    """
+
+    def __init__(
+        self, db: Database, dispatch: Dispatch, terms: ledger.Terms, costs: Mapping[str, int], *, chat_limit: int = 100
+    ) -> None:
+        self._db = db
+        self._dispatch = dispatch
+        self._terms = terms
+        self._costs = costs
+        self._chat_limit = chat_limit
+
+    async def accept(self, requests: Sequence[Request]) -> Accepted | Refused:
+        """Accept all of `requests`, which are of one chat, or refuse them all."""
+        try:
+            async with self._db.begin() as conn:
+                ids = [job_id for request in requests if (job_id := await self._write(conn, request)) is not None]
+        except _RefusalError as error:
+            return error.refused
+        for job_id in ids:
+            self._dispatch.enqueue(requests[0].chat_id, job_id)
+        return Accepted(tuple(ids))
+
+    async def cancel(self, job_id: int) -> bool:
+        """End a job without a result; False when it cannot be stopped any more."""
+        return await self._dispatch.cancel(job_id)
+
+    async def _write(self, conn: Connection, request: Request) -> int | None:
+        job_id = await rows.add(conn, state=State.ACCEPTED, **request.columns())
+        if job_id is None:
+            return None
+        if await rows.waiting(conn, request.chat_id) > self._chat_limit:
+            raise _RefusalError(Refused("too_many_jobs", {"n": self._chat_limit}))
+        cost = self._costs[request.operation.name]
+        shortfall = await ledger.hold(conn, request.chat_id, job_id, cost, self._terms)
+        if shortfall is not None:
+            had = shortfall.quota
+            raise _RefusalError(Refused(shortfall.reason, {"renews_at": had.renews_at, "left": had.left, "cost": cost}))
+        return job_id

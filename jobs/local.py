@@ -1,0 +1,116 @@
+"""Works on jobs in this process: fair between chats, bounded, cancellable."""
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from typing import Protocol
+
+import structlog
+
+from jobs.runner import Rest
+
+log = structlog.get_logger()
+
+
+class Worker(Protocol):
+    """Works on one job; see jobs.runner.Runner."""
+
+    async def work(self, job_id: int) -> Rest | None:
+        """Do what needs a slot; give what is left."""
+
+    async def cancel(self, job_id: int) -> None:
+        """End a job nobody works on."""
+
+
+class LocalDispatch:
+    """Gives each chat its turn: a chat with fifty photos waits between two of them for a chat with one.
+
+    `limit` jobs are worked on at a time, `chat_limit` of one chat. Sending a result takes no slot of the `limit`,
+    so that one chat's (or Telegram's) trouble stops nobody's work.
+    """
+
+    def __init__(self, worker: Worker, *, limit: int = 16, chat_limit: int = 4) -> None:
+        self._worker = worker
+        self._free = limit
+        self._chat_limit = chat_limit
+        self._waiting: OrderedDict[int, deque[int]] = OrderedDict()  # by chat, the next to have its turn first
+        self._busy: Counter[int] = Counter()  # by chat
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._stoppable: set[int] = set()
+        self._open = True
+
+    @property
+    def depth(self) -> int:
+        """How many jobs wait for their turn."""
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def working(self) -> int:
+        """How many jobs are being worked on or delivered."""
+        return len(self._tasks)
+
+    def enqueue(self, chat_id: int, job_id: int) -> None:
+        """Have the job worked on when it is its chat's turn."""
+        self._waiting.setdefault(chat_id, deque()).append(job_id)
+        self._fill()
+
+    async def cancel(self, job_id: int) -> bool:
+        """End the job without a result; False when its result is already on the way to the chat."""
+        task = self._tasks.get(job_id)
+        if task is not None:
+            if job_id not in self._stoppable:
+                return False
+            task.cancel()
+            await asyncio.wait([task])
+        else:
+            for queue in self._waiting.values():
+                if job_id in queue:
+                    queue.remove(job_id)
+        await self._worker.cancel(job_id)
+        return True
+
+    async def stop(self, grace: float) -> None:
+        """Start nothing more; give running jobs `grace` seconds, then leave them to the next start."""
+        self._open = False
+        tasks = list(self._tasks.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _fill(self) -> None:
+        while self._open and self._free and (turn := self._next()):
+            chat_id, job_id = turn
+            self._free -= 1
+            self._busy[chat_id] += 1
+            self._stoppable.add(job_id)
+            self._tasks[job_id] = asyncio.create_task(self._work(chat_id, job_id), name=f"job {job_id}")
+
+    def _next(self) -> tuple[int, int] | None:
+        for chat_id, queue in self._waiting.items():
+            if self._busy[chat_id] < self._chat_limit:
+                job_id = queue.popleft()
+                self._waiting.move_to_end(chat_id)
+                if not queue:
+                    del self._waiting[chat_id]
+                return chat_id, job_id
+        return None
+
+    async def _work(self, chat_id: int, job_id: int) -> None:
+        try:
+            try:
+                rest = await self._worker.work(job_id)
+            finally:
+                self._stoppable.discard(job_id)
+                self._free += 1
+                self._fill()
+            if rest is not None:
+                await rest()
+        except Exception:
+            log.exception("job left for the next start", job=job_id)
+        finally:
+            del self._tasks[job_id]
+            self._busy[chat_id] -= 1
+            if not self._busy[chat_id]:
+                del self._busy[chat_id]
+            self._fill()
