@@ -38,6 +38,10 @@ def may_fetch(host: str) -> bool:
     return is_public(host) if ":" in host or host.replace(".", "").isdigit() else bool(host)
 
 
+class NotPublicError(OSError):
+    """A name leads to an address that is not public."""
+
+
 class PublicResolver(AbstractResolver):
     """Resolves names for aiohttp, which connects to exactly the addresses checked here.
 
@@ -51,10 +55,10 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Resolve `host`. Raises OSError when it has no address or one that is not public."""
+        """Resolve `host`. Raises OSError when it has no address, NotPublicError when one is not public."""
         found = await self._resolver.resolve(host, port, family)
         if not found or not all(self._allowed(one["host"]) for one in found):
-            raise OSError(None, "an address that is not public")
+            raise NotPublicError
         return found
 
     async def close(self) -> None:

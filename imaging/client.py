@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import quote
 
 from imaging import refusals, results, wire
-from imaging.errors import BadReply, OutcomeUnknown, Rejected, TaskLost, Unavailable, Unsent
+from imaging.errors import BadReply, OutcomeUnknown, Rejected, ResultLost, TaskLost, Unavailable, Unsent
 from imaging.provider import Task, Upload
 from imaging.transport import TIMEOUT, Connections
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from imaging.errors import ImagingError
     from imaging.operations import Operation
-    from imaging.results import Result, Role
+    from imaging.results import Result, Role, Spools
 
 SYNC_SECONDS: Final = 90.0
 """How long a provider may think about a POST with sync=1 (vendors end a task after 30 s)."""
@@ -37,7 +37,7 @@ class Answer:
     status: int
     raw: bytes
     retry_after: float | None
-    pictures: tuple[tuple[Role, BinaryIO], ...] = ()
+    pictures: Spools = ()
 
 
 class HttpProvider:
@@ -85,7 +85,7 @@ class HttpProvider:
             return self._task(operation, answer, None)
         except (Unsent, Rejected):
             raise
-        except (Unavailable, BadReply) as error:
+        except (Unavailable, BadReply, ResultLost) as error:
             raise OutcomeUnknown(str(error)) from None
 
     async def query(self, operation: Operation, task_id: str) -> Task:
@@ -134,7 +134,7 @@ class HttpProvider:
             wait = refusals.retry_after(response.headers.get("Retry-After"))
             return Answer(response.status_code, raw, wait, pictures)
 
-    async def _read(self, response: httpx.Response) -> tuple[bytes, tuple[tuple[Role, BinaryIO], ...]]:
+    async def _read(self, response: httpx.Response) -> tuple[bytes, Spools]:
         """Read a body of JSON, at most one byte more than wire.read_reply takes."""
         raw = bytearray()
         async for piece in response.aiter_bytes():
@@ -168,7 +168,8 @@ class HttpProvider:
         task_id = (data.task_id if data else None) or asked
         if data is None or task_id is None or (asked and task_id != asked) or len(task_id) > _LONGEST_ID:
             raise BadReply("no task, or another one than asked for")
-        roles = _wanted(operation, image=bool(data.image), mask=bool(data.mask))
+        given = {role for role, _ in answer.pictures}
+        roles = _wanted(operation, image=bool(data.image) or "image" in given, mask=bool(data.mask) or "mask" in given)
         return Task(
             task_id=task_id,
             state=data.state,
@@ -177,7 +178,7 @@ class HttpProvider:
             mask=data.mask if "mask" in roles else None,
             detail=self._tame(data.state_detail) or None,
             error=self._tame(data.err_info) or None,
-            pictures=answer.pictures,
+            pictures=tuple((role, spool) for role, spool in answer.pictures if role in roles),
         )
 
 

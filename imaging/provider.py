@@ -9,7 +9,7 @@ from imaging.wire import State
 
 if TYPE_CHECKING:
     from imaging.operations import Operation
-    from imaging.results import Result, Role
+    from imaging.results import Result, Spools
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Task:
     mask: str | None = None
     detail: str | None = None
     error: str | None = None
-    pictures: tuple[tuple[Role, BinaryIO], ...] = ()
+    pictures: Spools = ()
 
     @property
     def done(self) -> bool:

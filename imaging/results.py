@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeAlias, cast
 
 import httpx
 
@@ -14,7 +14,7 @@ from imaging import codec
 from imaging.errors import Busy, PictureError, ResultLost, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
+    from collections.abc import AsyncIterable
 
     from imaging.transport import Connections
 
@@ -28,6 +28,7 @@ MAX_REDIRECTS: Final = 3
 _TAIL: Final = 1024
 
 Role = Literal["image", "mask"]
+Spools: TypeAlias = tuple[tuple[Role, BinaryIO], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ class Result:
             one.file.close()
 
 
-async def fetch(
-    connections: Connections, image: str | None, mask: str | None, pictures: Iterable[tuple[Role, BinaryIO]]
-) -> Result:
+async def fetch(connections: Connections, image: str | None, mask: str | None, pictures: Spools) -> Result:
     """Download `image` and `mask` and take what came inside the answer. Raises ResultLost, Unavailable, Busy."""
     with ExitStack() as held:
         spools: list[tuple[Role, BinaryIO]] = []

@@ -18,7 +18,7 @@ import httpx
 import yarl
 from httpx_aiohttp import AiohttpTransport
 
-from imaging.addresses import PublicResolver, may_fetch
+from imaging.addresses import NotPublicError, PublicResolver, may_fetch
 from imaging.errors import ResultLost, Unavailable, Unsent
 from imaging.wire import IMAGE_FILE
 
@@ -155,6 +155,8 @@ class Connections:
                 await response.aclose()
         except (httpx.HTTPError, aiohttp.ClientError, TimeoutError) as error:
             cause = error.__cause__ or error
+            if isinstance(getattr(cause, "os_error", None), NotPublicError):
+                raise ResultLost("a URL that is not public") from None
             kind = Unsent if isinstance(cause, _NEVER_SENT) else Unavailable
             raise kind(f"{method} failed: {type(cause).__name__}") from None
 

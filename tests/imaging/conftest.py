@@ -1,0 +1,13 @@
+"""Fixtures of the imaging room."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.imaging import vendor as vendors
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[vendors.Vendor]:
+    async with vendors.running() as running:
+        yield running
