@@ -1,1 +1,55 @@
 """What people do in Telegram, and what the bot answers."""
+
+from telegram import Update
+from telegram.ext import CallbackQueryHandler, MessageHandler, TypeHandler, filters
+
+from handlers.addressing import OnCommand, door
+from handlers.admin import grant, setquota
+from handlers.colorize import colorize
+from handlers.context import App, House
+from handlers.cutout import cutout
+from handlers.enhance import enhance
+from handlers.errors import on_error
+from handlers.groups import became_supergroup
+from handlers.idphoto import idphoto
+from handlers.incoming import PICTURED, cancel, photo, pressed, something_else
+from handlers.quota import quota
+from handlers.start import help_, id_, start, unknown_command
+
+DOOR = -1
+"""PTB's groups run in order, and in each the first handler that matches: the door comes before the house."""
+
+
+def register(application: App, house: House) -> None:
+    """Hang the house into the application and list what it does. The order matters; each step says why."""
+    application.bot_data.house = house
+    application.add_error_handler(on_error)
+    application.add_handler(TypeHandler(Update, door), group=DOOR)
+    # Edited messages and channel posts match nothing below: what was asked is what was sent first, by a person.
+    new = filters.UpdateType.MESSAGE
+    application.add_handlers(
+        [
+            # A group that moved says so in messages that carry nothing else.
+            MessageHandler(new & filters.StatusUpdate.MIGRATE, became_supergroup),
+            # The four operations, written as text or under a picture.
+            OnCommand(colorize, "colorize"),
+            OnCommand(enhance, "enhance"),
+            OnCommand(idphoto, "idphoto"),
+            OnCommand(cutout, "cutout"),
+            # What everyone may ask.
+            OnCommand(start, "start"),
+            OnCommand(help_, "help"),
+            OnCommand(id_, "id"),
+            OnCommand(quota, "quota"),
+            OnCommand(cancel, "cancel"),
+            # What only admins may.
+            OnCommand(setquota, "setquota"),
+            OnCommand(grant, "grant"),
+            # Any command that is none of these: after them, before what people send without a command.
+            OnCommand(unknown_command),
+            # Pictures without a command, then whatever else somebody sends and is told what to send instead.
+            MessageHandler(new & PICTURED, photo),
+            MessageHandler(new & ~filters.StatusUpdate.ALL, something_else),
+            CallbackQueryHandler(pressed),
+        ]
+    )

@@ -1,10 +1,12 @@
 """What every handler is given: the house around it, and who is speaking in which language."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from telegram import ForceReply, InlineKeyboardMarkup, Message, ReplyParameters, Update
+from telegram.error import TelegramError
 from telegram.ext import Application, CallbackContext, ContextTypes, ExtBot
 
 from handlers.words import Param, Words
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from jobs.dispatch import Desk
     from storage.database import Database
     from storage.ledger import Terms
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,15 @@ class House:
 
 
 class Hall:
-    """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it."""
+    """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it.
+
+    `met`: what the chats looked like when last seen, by id (handlers.addressing.door).
+    """
 
     house: House
+
+    def __init__(self) -> None:
+        self.met: dict[int, tuple[str, str | None, str | None]] = {}
 
 
 class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]):
@@ -72,6 +82,13 @@ class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]
             reply_parameters=ReplyParameters(to.message_id, allow_sending_without_reply=True),
             reply_markup=markup,
         )
+
+    async def quietly(self, call: Awaitable[object]) -> None:
+        """Make a call to Telegram that is a courtesy: nothing depends on it, so its failure is only logged."""
+        try:
+            await call
+        except TelegramError as error:
+            log.info("courtesy_failed", reason=error.message)
 
 
 App = Application[ExtBot[Any], Context, dict[Any, Any], dict[Any, Any], Hall, Any]

@@ -1,0 +1,121 @@
+"""Who is spoken to: commands in texts and captions, and the one door where chats not allowed are turned away."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from telegram import Message, MessageEntity, Update
+from telegram.constants import ChatType
+from telegram.ext import ApplicationHandlerStop, BaseHandler
+
+from handlers.context import App, Context
+from storage import chats
+
+REMEMBERED = 10_000
+"""Chats whose looks are kept in memory, so that the database hears of changes only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`/name rest`. `at` is the bot it was addressed to in so many words (lower case), blank for none."""
+
+    name: str
+    at: str
+    rest: str
+
+
+def command_in(message: Message) -> Command | None:
+    """Read the command a text or caption begins with, whichever bot it is for."""
+    text = message.text or message.caption or ""
+    entities = message.entities or message.caption_entities
+    first = next((e for e in entities if e.type == MessageEntity.BOT_COMMAND and e.offset == 0), None)
+    if first is None:
+        return None
+    # Commands are ASCII, so Telegram's UTF-16 lengths are Python's.
+    name, _, at = text[1 : first.length].lower().partition("@")
+    return Command(name, at, text[first.length :].strip())
+
+
+def command_for(message: Message, username: str) -> Command | None:
+    """Read the command in `message` unless it names another bot than `username`."""
+    command = command_in(message)
+    return command if command and command.at in {"", username.lower()} else None
+
+
+class OnCommand(BaseHandler[Update, Context, None]):
+    """Calls `callback` for new messages with one of `names` (any, if there are none), with `context.typed` set.
+
+    PTB's own CommandHandler does not see captions.
+    """
+
+    def __init__(self, callback: Callable[[Update, Context], Awaitable[None]], *names: str) -> None:
+        super().__init__(callback)  # type: ignore[arg-type]  # PTB asks for a Coroutine where any Awaitable does
+        self.names = frozenset(names)
+
+    def check_update(self, update: object) -> Command | None:
+        """Give the command this handler is for. Edited messages and channel posts are not for any."""
+        if not isinstance(update, Update) or update.message is None:
+            return None
+        command = command_for(update.message, update.message.get_bot().username)
+        return command if command and (not self.names or command.name in self.names) else None
+
+    def collect_additional_context(
+        self,
+        context: Context,
+        update: Update,  # noqa: ARG002  PTB's signature, as the next two
+        application: App,  # noqa: ARG002
+        check_result: Any,  # noqa: ANN401
+    ) -> None:
+        """Hand the words behind the command to the callback."""
+        context.typed = check_result.rest
+
+
+def is_private(message: Message) -> bool:
+    """Tell whether a message is between one person and the bot."""
+    return message.chat.type == ChatType.PRIVATE
+
+
+def speaker_of(message: Message) -> int:
+    """Give the id of who wrote it: a person, or the channel or group somebody writes for."""
+    speaker = message.from_user or message.sender_chat or message.chat
+    return speaker.id
+
+
+def is_admin(update: Update, context: Context) -> bool:
+    """Tell whether the update comes from one of those who run the bot."""
+    return update.effective_user is not None and update.effective_user.id in context.house.admin_ids
+
+
+async def door(update: Update, context: Context) -> None:
+    """Turn away chats that are not allowed, and remember what the others look like. Comes before everything else."""
+    message = update.message or (update.callback_query.message if update.callback_query else None)
+    if message is None:
+        return
+    chat, allowed = message.chat, context.house.allowed_chats
+    if allowed is not None and chat.id not in allowed and not is_admin(update, context):
+        await _turn_away(update, context)
+        return
+    if update.message and update.message.migrate_to_chat_id:
+        return  # the old group's last words: remembering it anew would overwrite what the supergroup took along
+    looks = (chat.type, chat.effective_name, chat.username)
+    met = context.bot_data.met
+    if met.get(chat.id) != looks:
+        async with context.house.db.begin() as conn:
+            await chats.remember(conn, chat.id, kind=chat.type, title=chat.effective_name, username=chat.username)
+        if len(met) >= REMEMBERED:
+            met.clear()
+        met[chat.id] = looks
+
+
+async def _turn_away(update: Update, context: Context) -> None:
+    """Let /id through, which the operator needs to know; say no to whoever speaks to the bot; else keep silent."""
+    message = update.message
+    if update.callback_query:
+        await update.callback_query.answer()
+    if message is not None:
+        command = command_for(message, context.bot.username)
+        if command and command.name == "id":
+            return
+        if command or is_private(message):
+            await context.reply(message, context.say("refused_chat_not_allowed", chat=str(message.chat_id)))
+    raise ApplicationHandlerStop

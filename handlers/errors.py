@@ -1,0 +1,58 @@
+"""What went wrong, in the person's words; the operator's log has the rest."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+from telegram import Update
+from telegram.error import Forbidden, TelegramError
+
+from handlers.context import Context
+from handlers.words import Param, Words
+from imaging.errors import ArgumentError
+from jobs.dispatch import Refused
+from storage import ledger
+
+log = structlog.get_logger()
+
+
+def explain(words: Words, language: str | None, code: str, params: Mapping[str, Param]) -> str:
+    """Give the sentence for a failure's `code` (imaging.errors, jobs.runner); a general one if it has none."""
+    key = f"error_{code}"
+    return words.say(language, key if words.has(key) else "error_unexpected", **params)
+
+
+def misunderstood(context: Context, error: ArgumentError) -> str:
+    """Say what was wrong with the words after a command, with an example that works."""
+    return explain(context.house.words, context.language, error.code, error.params)
+
+
+async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
+    """Say why a photo was not taken on, and when or how it can be."""
+    params = {name: value for name, value in refused.params.items() if isinstance(value, (int, datetime))}
+    if refused.code != "quota":
+        return context.say(f"refused_{refused.code}", **params)
+    house = context.house
+    async with house.db.read() as conn:
+        quota = await ledger.quota(conn, chat_id, house.terms)
+    if quota.allowance == 0 and not quota.bought:
+        return context.say("refused_quota_none")
+    if not quota.left:
+        return context.say("refused_quota", renews_at=quota.renews_at)
+    return context.say("refused_quota_short", n=quota.left, cost=params["cost"], renews_at=quota.renews_at)
+
+
+async def on_error(update: object, context: Context) -> None:
+    """Apologise to the person whose update broke a handler, and log it for the operator."""
+    error = context.error
+    if isinstance(error, Forbidden):
+        log.info("chat_gone", reason=error.message)
+        return
+    log.error("handler_failed", update_id=getattr(update, "update_id", None), exc_info=error)
+    if isinstance(update, Update) and (message := update.message):
+        with suppress(TelegramError):
+            await context.reply(message, context.say("error_unexpected"))
+    elif isinstance(update, Update) and update.callback_query:
+        with suppress(TelegramError):
+            await update.callback_query.answer(context.say("error_unexpected"), show_alert=True)

@@ -1,0 +1,194 @@
+"""From what a person sent to a request for the desk: finding the picture, asking for it, offering what can be done."""
+
+from collections.abc import Callable, Mapping
+from mimetypes import guess_type
+from typing import TypeVar
+
+from telegram import ExternalReplyInfo, ForceReply, Message, Update
+from telegram.ext.filters import MessageFilter
+
+from handlers.addressing import command_in, is_private, speaker_of
+from handlers.context import Context, topic_of
+from handlers.errors import misunderstood, refusal
+from handlers.keyboards import Choice, menu
+from handlers.words import Param
+from imaging.errors import ArgumentError
+from imaging.operations import OPERATIONS, Operation, load
+from jobs.dispatch import Refused
+from jobs.job import Picture, Request
+from storage import chats
+
+# Picture files that people have and Python's table of media types may not know.
+_MORE_SUFFIXES = (".heic", ".heif", ".avif", ".webp", ".jfif")
+T = TypeVar("T", bound=Operation)
+
+
+def picture_in(message: Message | ExternalReplyInfo | None) -> Picture | None:
+    """Give the picture a message carries: a photo in its largest size, an image file or a still sticker."""
+    if message is None:
+        return None
+    if message.photo:
+        best = max(message.photo, key=lambda size: size.width * size.height)
+        return Picture(best.file_id, best.file_unique_id, "photo", None, best.file_size, best.width, best.height)
+    file, sticker = message.document, message.sticker
+    if file and not message.animation and _is_image(file.mime_type, file.file_name):
+        return Picture(file.file_id, file.file_unique_id, "document", file.file_name, file.file_size)
+    if sticker and not sticker.is_animated and not sticker.is_video:
+        return Picture(
+            sticker.file_id,
+            sticker.file_unique_id,
+            "sticker",
+            None,
+            sticker.file_size,
+            sticker.width,
+            sticker.height,
+        )
+    return None
+
+
+def _is_image(mime_type: str | None, name: str | None) -> bool:
+    """Tell whether a file says that it is a picture. It may lie: whether it is one is seen when it is opened."""
+    suffixed = (name or "").lower()
+    guessed = guess_type(suffixed)[0] or ""
+    return any(kind.startswith("image/") for kind in (mime_type or "", guessed)) or suffixed.endswith(_MORE_SUFFIXES)
+
+
+class _Pictured(MessageFilter):
+    def filter(self, message: Message) -> bool:
+        return picture_in(message) is not None
+
+
+PICTURED = _Pictured("PICTURED")
+"""Lets messages through that carry a picture."""
+
+
+async def take(
+    update: Update, context: Context, kind: type[T], mention: Callable[[T], Mapping[str, Param]] = lambda _: {}
+) -> None:
+    """Do the command of operation `kind` on the picture it came with or answers to, or ask for one.
+
+    `mention` gives what the words of `ask_<operation>` tell about what will be done.
+    """
+    message = update.message
+    if message is None:
+        return
+    try:
+        operation = kind.parse(context.typed)
+    except ArgumentError as error:
+        await context.reply(message, misunderstood(context, error))
+        return
+    answered = message.reply_to_message or message.external_reply
+    picture = picture_in(message) or picture_in(answered)
+    if picture:
+        await accept(context, message, speaker_of(message), f"m{message.message_id}", picture, operation)
+    elif message.effective_attachment:
+        await context.reply(message, context.say("send_a_photo"))
+    else:
+        await _ask(context, message, operation, context.say(f"ask_{kind.name}", **mention(operation)))
+
+
+async def accept(
+    context: Context, message: Message, user_id: int, source: str, picture: Picture, operation: Operation
+) -> bool:
+    """Hand the request to the desk; the answer goes to `message`. False: refused, and the person knows."""
+    request = Request(
+        chat_id=message.chat_id,
+        thread_id=topic_of(message),
+        user_id=user_id,
+        reply_to=message.message_id,
+        source=source,
+        place=0,
+        picture=picture,
+        operation=operation,
+        language=context.house.words.match(context.language),
+    )
+    outcome = await context.house.desk.accept([request])
+    if isinstance(outcome, Refused):
+        await context.reply(message, await refusal(context, message.chat_id, outcome))
+        return False
+    return True
+
+
+async def _ask(context: Context, message: Message, operation: Operation, words: str) -> None:
+    """Ask for the photo, and remember for this person in this chat what it is for.
+
+    In a group only an answer to the bot's own message reaches it, hence the reply field opened for that one person.
+    """
+    force = ForceReply(selective=True, input_field_placeholder=context.say("ask_placeholder"))
+    prompt = await context.reply(message, words, None if is_private(message) else force)
+    async with context.house.db.begin() as conn:
+        await chats.expect(
+            conn,
+            message.chat_id,
+            speaker_of(message),
+            operation.name,
+            operation.model_dump_json(),
+            prompt.message_id,
+        )
+
+
+async def photo(update: Update, context: Context) -> None:
+    """Take a picture that came without a command of ours: the one asked for, or, in a private chat, offer the menu."""
+    message = update.message
+    picture = picture_in(message)
+    if message is None or picture is None or command_in(message):
+        return
+    person = speaker_of(message)
+    async with context.house.db.read() as conn:
+        expected = await chats.expected(conn, message.chat_id, person)
+    if expected:
+        operation = load(expected.operation, expected.options)
+        await accept(context, message, person, f"m{message.message_id}", picture, operation)
+        # After the job is written down: if we die in between, the photo is taken twice as one job, not lost.
+        async with context.house.db.begin() as conn:
+            await chats.forget_expected(conn, message.chat_id, person)
+    elif is_private(message):
+        await context.reply(message, context.say("menu"), menu(context, person))
+
+
+async def something_else(update: Update, context: Context) -> None:
+    """Say what to send: in a private chat always, in a group only to whoever answers the bot's question."""
+    message = update.message
+    if message is None or command_in(message):  # a command that came this far is for another bot
+        return
+    answered = message.reply_to_message
+    if not is_private(message):
+        if answered is None or answered.from_user is None or answered.from_user.id != context.bot.id:
+            return
+        async with context.house.db.read() as conn:
+            expected = await chats.expected(conn, message.chat_id, speaker_of(message))
+        if expected is None or expected.prompt_id != answered.message_id:
+            return
+    await context.reply(message, context.say("send_a_photo"))
+
+
+async def cancel(update: Update, context: Context) -> None:
+    """/cancel: forget what this person was asked for here."""
+    message = update.message
+    if message is None:
+        return
+    async with context.house.db.begin() as conn:
+        forgot = await chats.forget_expected(conn, message.chat_id, speaker_of(message))
+    await context.reply(message, context.say("cancelled" if forgot else "nothing_to_cancel"))
+
+
+async def pressed(update: Update, context: Context) -> None:
+    """Do what a button under a photo says. Every press is answered, also one nobody understands any more."""
+    query = update.callback_query
+    if query is None:
+        return
+    choice = Choice.read(query.data)
+    buttons = query.message if isinstance(query.message, Message) else None
+    asked = buttons.reply_to_message if buttons else None
+    picture = picture_in(asked)
+    if choice and choice.user_id != query.from_user.id:
+        toast = "press_not_yours"
+    elif choice is None or buttons is None or asked is None or picture is None:
+        toast = "press_too_old"
+    else:
+        operation = OPERATIONS[choice.operation]()
+        taken = await accept(context, asked, choice.user_id, f"c{query.id}", picture, operation)
+        toast = "press_taken" if taken else ""
+        if taken:
+            await context.quietly(buttons.delete())
+    await context.quietly(query.answer(context.say(toast) if toast else None))
