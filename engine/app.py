@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -29,6 +29,7 @@ from engine.tasks import Order, QueueFull, Task, TaskBook
 from imaging import wire
 from imaging.wire import ReturnType, State
 
+MEDIA_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 BUSY_SECONDS = 1  # Retry-After of a full queue
 
 
@@ -101,8 +102,8 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(task.done.wait(), self._config.sync_seconds)
         if order.return_type == ReturnType.BINARY and task.state == State.DONE:
-            return FileResponse(task.files.get("image") or task.files["mask"])
-        return JSONResponse(await asyncio.to_thread(replies.body, task, dialect))
+            return _file(task.files.get("image") or task.files["mask"])
+        return await _reply(task, dialect)
 
     async def query(self, request: Request, dialect: Dialect) -> Response:
         """Say how a task is doing."""
@@ -110,7 +111,7 @@ class Engine:
         operation = request.path_params.get("operation")
         if task is None or operation not in (None, wire.PATHS[task.order.operation.name]):
             raise HTTPException(404, "No such task")
-        return JSONResponse(await asyncio.to_thread(replies.body, task, dialect, query=True))
+        return await _reply(task, dialect, query=True)
 
     async def result(self, request: Request) -> Response:
         """Hand over a result to whoever has its whole link."""
@@ -121,7 +122,7 @@ class Engine:
             raise HTTPException(404, "No such result")
         for path in task.files.values():
             if path.name == name:
-                return FileResponse(path, headers={"X-Content-Type-Options": "nosniff"})
+                return _file(path)
         raise HTTPException(404, "No such result")
 
     async def health(self, _request: Request) -> Response:
@@ -137,6 +138,17 @@ class Engine:
         if task.order.callback_url:
             body = await asyncio.to_thread(replies.body, task, dialect, query=True)
             await self.fetcher.post(task.order.callback_url, body)
+
+
+async def _reply(task: Task, dialect: Dialect, *, query: bool = False) -> Response:
+    """Answer about a task; a base64 result is read and wrapped off the event loop."""
+    if task.order.return_type == ReturnType.URL:
+        return JSONResponse(replies.body(task, dialect, query=query))
+    return await asyncio.to_thread(lambda: JSONResponse(replies.body(task, dialect, query=query)))
+
+
+def _file(path: Path) -> Response:
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers={"X-Content-Type-Options": "nosniff"})
 
 
 def _handler(
@@ -178,7 +190,10 @@ def build(config: Config, clock: Callable[[], float] = time.monotonic) -> Starle
         Route("/healthz", engine.health, methods=["GET"]),
     ]
     app = Starlette(
-        routes=routes, lifespan=engine.life, exception_handlers={HTTPException: _refuse, Exception: _refuse}
+        routes=routes,
+        lifespan=engine.life,
+        # A client that leaves amid its upload is no fault of ours that the log should show.
+        exception_handlers={HTTPException: _refuse, ClientDisconnect: _refuse, Exception: _refuse},
     )
     app.state.engine = engine
     return app

@@ -1,6 +1,7 @@
 """Reads a request that creates a task: limits it, checks every field, leaves the picture on disk."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,11 +47,12 @@ def drained(request: Request, limit: int) -> Request:
 async def discard(request: Request, limit: int) -> None:
     """Read what a refused client still sends: an answer amid an upload is lost on many clients."""
     size = 0
-    async with asyncio.timeout(READ_SECONDS):
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > DRAIN_FACTOR * limit:
+                    return
 
 
 async def read_order(request: Request, dialect: Dialect, source: Path, *, max_bytes: int, base_url: str) -> Order:

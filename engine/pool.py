@@ -47,6 +47,11 @@ class _Worker:
             raise
         return worker
 
+    @property
+    def dead(self) -> bool:
+        """Whether the process ended by itself, as one does that ran out of memory."""
+        return self._process.returncode is not None
+
     async def ask(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Hand over an order and wait for the answer. Raises WorkerCrashed."""
         pipe = self._process.stdin
@@ -93,7 +98,7 @@ class Pool:
     @property
     def warm(self) -> bool:
         """Whether any worker can work."""
-        return bool(self._alive)
+        return any(not worker.dead for worker in self._alive)
 
     async def start(self) -> None:
         """Start all workers at once and wait until they are warm. Raises an ExceptionGroup of what failed."""
@@ -104,6 +109,9 @@ class Pool:
     async def run(self, order: Mapping[str, Any], begin: Callable[[], None]) -> dict[str, Any]:
         """Wait for a free worker, call `begin`, develop. Raises WorkerCrashed, WorkerHung."""
         worker = await self._idle.get()
+        while worker.dead:
+            self._replace(worker)
+            worker = await self._idle.get()
         begin()
         try:
             async with asyncio.timeout(self._seconds):

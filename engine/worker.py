@@ -22,7 +22,7 @@ from imaging.operations import Cutout, Enhance, IdPhoto, Operation, load
 from imaging.wire import NO_FACE, State
 
 FORMATS = {"jpg", "png", "bmp", "webp", "tiff"}
-"""What the vendor takes (seed 001) and Pillow reads, in codec.sniff's words; refusing the rest here shows that the bot converts it."""
+"""What the vendor takes (seed 001) and Pillow reads, in codec.sniff's words; the bot converts the rest."""
 SIDE_MIN, SIDE_MAX = 100, 2000  # pixels of an ID photo's side
 COMPLETE = "Complete"  # state_detail of the seeds
 
