@@ -9,8 +9,7 @@ import threading
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from PIL import Image, ImageOps
 
@@ -143,7 +142,7 @@ def fit_photo(file: BinaryIO, size: int) -> bool:
 def prepare(file: BinaryIO, size: int) -> Prepared:
     """Make a file of `size` bytes what every provider takes: left as it is where possible, else a JPEG or PNG.
 
-    Raises NotAPicture, PictureTooLarge. The result may be the same file; both are the caller's to close.
+    The file itself is rewritten then, so the caller has but one to close. Raises NotAPicture, PictureTooLarge.
     """
     info = inspect(file)
     fits = max(info.width, info.height) <= MAX_SIDE and size <= MAX_BYTES
@@ -160,7 +159,7 @@ def prepare(file: BinaryIO, size: int) -> Prepared:
 
 
 def shrink(file: BinaryIO, max_side: int = 2048) -> Prepared:
-    """Make the smaller copy that a provider may take after its "too large": at most `max_side` and 3/4 of the sides."""
+    """Rewrite a file smaller, after a provider's "too large": at most `max_side` and 3/4 of its longer side."""
     info = inspect(file)
     return _rewrite(file, min(max_side, max(info.width, info.height) * 3 // 4 or 1), ("shrunk",))
 
@@ -173,11 +172,11 @@ def _rewrite(file: BinaryIO, max_side: int, changes: tuple[str, ...]) -> Prepare
         while len(data) > MAX_BYTES:
             picture.thumbnail((picture.width * 3 // 4, picture.height * 3 // 4), Image.Resampling.LANCZOS)
             data = encode(picture, kind)
-    # Not written by Pillow itself: it asks for the descriptor, and that moves a spooled file to the disk at once.
-    out = cast("BinaryIO", SpooledTemporaryFile(max_size=2**20))  # noqa: SIM115  handed to the caller
-    out.write(data)
-    out.seek(0)
-    return Prepared(out, len(data), f"photo.{kind}", _ACCEPTED[kind], changes)
+    file.seek(0)
+    file.truncate()
+    file.write(data)
+    file.seek(0)
+    return Prepared(file, len(data), f"photo.{kind}", _ACCEPTED[kind], changes)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

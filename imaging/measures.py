@@ -50,7 +50,10 @@ def read_measures(text: str, found: Found) -> str:
 def check_side(found: Found, width: int, height: int, word: str) -> None:
     """Raise ArgumentError `argument_size_range` unless both sides (pixels) are what the API makes."""
     if not (SIDE_MIN <= width <= SIDE_MAX and SIDE_MIN <= height <= SIDE_MAX):
-        raise found.error("argument_size_range", word=word[:WORD_SHOWN], low=SIDE_MIN, high=SIDE_MAX)
+        error = found.error("argument_size_range", word=word[:WORD_SHOWN], low=SIDE_MIN, high=SIDE_MAX)
+        if word == f"{width}x{height}" and max(width, height) < SIDE_MIN:
+            error.params["example"] = f"/idphoto {word}mm"  # 35x45 was surely meant so
+        raise error
 
 
 def _number(text: str) -> float:
