@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 PREFIX = "DARKROOM_"
 WEBHOOK_PORT = 8080  # where the webhook listens when nobody chose a port
-# Other programs of this repository read these from the same environment.
-FOREIGN = ("DARKROOM_ENGINE_", "DARKROOM_SANDBOX_", "DARKROOM_TEST_")
 RAW_BYTES = 3  # PicWish's return_type that is refused without sync=1
 KEY_OF = {"gptge_token": "gptge", "picwish_api_key": "picwish"}
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -79,53 +77,54 @@ class Settings(BaseSettings):
     )
 
     bot_token: SecretStr = Field(description="The token BotFather gave you.")
-    bot_api_url: Url = Field("https://api.telegram.org", description="The Bot API server.")
+    bot_api_url: Url = Field(default="https://api.telegram.org", description="The Bot API server.")
     admin_ids: Annotated[tuple[Annotated[int, Field(gt=0)], ...], NoDecode, Listed] = Field(
-        (), description="Telegram user ids of the admins, comma-separated; `/id` tells you yours."
+        default=(), description="Telegram user ids of the admins, comma-separated; `/id` tells you yours."
     )
     providers: Annotated[tuple[Literal["gptge", "picwish"], ...], NoDecode, Listed] = Field(
-        ("gptge",), min_length=1, description="Image providers in order of preference: `gptge`, `picwish`."
+        default=("gptge",), description="Image providers in order of preference: `gptge`, `picwish`."
     )
-    gptge_url: Url = Field("https://api.gpt.ge", description="gpt.ge, or your own engine.")
+    gptge_url: Url = Field(default="https://api.gpt.ge", description="gpt.ge, or your own engine.")
     gptge_token: SecretStr | None = Field(
-        None, validate_default=True, description="Key for gpt.ge (`sk-…`); required while it is a provider."
+        default=None, validate_default=True, description="Key for gpt.ge (`sk-…`); required while it is a provider."
     )
-    picwish_url: Url = Field("https://techhk.aoscdn.com", description="PicWish.")
+    picwish_url: Url = Field(default="https://techhk.aoscdn.com", description="PicWish.")
     picwish_api_key: SecretStr | None = Field(
-        None, validate_default=True, description="Key for PicWish; required while it is a provider."
+        default=None, validate_default=True, description="Key for PicWish; required while it is a provider."
     )
     picwish_return_type: Annotated[
         Literal[1, 2, 3], BeforeValidator(lambda v: int(v) if isinstance(v, str) and v in "123" else v)
-    ] = Field(1, description="PicWish returns a result as 1 a link, 2 base64, 3 bytes (with `sync` only).")
-    provider_rate: float = Field(2.0, gt=0, le=10_000, description="Requests a second to each provider.")
+    ] = Field(default=1, description="PicWish returns a result as 1 a link, 2 base64, 3 bytes (with `sync` only).")
+    provider_rate: float = Field(default=2.0, gt=0, le=10_000, description="Requests a second to each provider.")
     public_url: Url | None = Field(
-        None, description="Where the internet reaches this bot; set it to run by webhook instead of polling."
+        default=None, description="Where the internet reaches this bot; set it to run by webhook instead of polling."
     )
     wait: Literal["poll", "sync", "callback"] = Field(
-        "poll", description="How to wait for a provider; `callback` needs PUBLIC_URL."
+        default="poll", description="How to wait for a provider; `callback` needs PUBLIC_URL."
     )
     job_timeout: Annotated[float, BeforeValidator(_seconds)] = Field(
-        600.0, gt=0, le=86_400, description="Longest time for one picture's work: seconds, or `90s`, `10m`."
+        default=600.0, gt=0, le=86_400, description="Longest time for one picture's work: seconds, or `90s`, `10m`."
     )
-    concurrency: int = Field(16, ge=1, le=1000, description="Pictures worked on at the same time.")
-    chat_concurrency: int = Field(4, ge=1, le=1000, description="The same, for one chat.")
+    concurrency: int = Field(default=16, ge=1, le=1000, description="Pictures worked on at the same time.")
+    chat_concurrency: int = Field(default=4, ge=1, le=1000, description="The same, for one chat.")
     database_url: str = Field(
-        "sqlite:///darkroom.db", repr=False, description="`sqlite:///file` or `postgresql://user:pw@host/db`."
+        default="sqlite:///darkroom.db",
+        description="The SQLite file: `sqlite:///relative.db` or `sqlite:////absolute.db`.",
     )
-    keep_days: int = Field(30, ge=2, le=3650, description="Days to keep finished jobs and handled updates.")
+    keep_days: int = Field(default=30, ge=2, le=3650, description="Days to keep finished jobs and handled updates.")
     daily_allowance: Annotated[int | None, _unless("unlimited")] = Field(
-        10, ge=0, description="Free credits a chat gets each day: a number or `unlimited`."
+        default=10, ge=0, description="Free credits a chat gets each day: a number or `unlimited`."
     )
     daily_spend_cap: Annotated[int | None, _unless("none")] = Field(
-        None, ge=0, description="Credits a day over all chats together: a number or `none`."
+        default=None, ge=0, description="Credits a day over all chats together: a number or `none`."
     )
     allowed_chats: Annotated[frozenset[int] | None, NoDecode, Listed, _unless("all")] = Field(
-        None, description="Ids of the chats that may use the bot, comma-separated, or `all`."
+        default=None, description="Ids of the chats that may use the bot, comma-separated, or `all`."
     )
-    telegram_rate: float = Field(30.0, gt=0, le=10_000, description="Calls a second to Telegram.")
-    http_host: str = Field("127.0.0.1", min_length=1, description="Address the web side listens on.")
+    telegram_rate: float = Field(default=30.0, gt=0, le=10_000, description="Calls a second to Telegram.")
+    http_host: str = Field(default="127.0.0.1", min_length=1, description="Address the web side listens on.")
     http_port: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=65_535,
         description=f"Its port; unset: {WEBHOOK_PORT} with PUBLIC_URL, else no web side.",
@@ -133,8 +132,8 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v),
-    ] = Field("INFO", description="`debug`, `info`, `warning` or `error`.")
-    log_format: Literal["console", "json"] = Field("console", description="`console` or `json`.")
+    ] = Field(default="INFO", description="`debug`, `info`, `warning` or `error`.")
+    log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
 
     @field_validator("bot_token")
     @classmethod
@@ -145,9 +144,9 @@ class Settings(BaseSettings):
 
     @field_validator("providers")
     @classmethod
-    def _no_provider_twice(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("names a provider twice")
+    def _each_provider_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("should name at least one provider, and each only once")
         return value
 
     # These read earlier fields from info.data, so that one wrong field never hides another's line.
@@ -179,9 +178,9 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _known_dialect(cls, value: str) -> str:
-        if not re.match(r"(sqlite(\+aiosqlite)?:///|postgres(ql)?(\+psycopg)?://)", value):
-            raise ValueError("should begin with sqlite:/// or postgresql://")
+    def _sqlite_file(cls, value: str) -> str:
+        if not re.fullmatch(r"sqlite(\+aiosqlite)?:///(?!:memory:)[^?]+", value):
+            raise ValueError("should be sqlite:/// and a file's path, such as sqlite:////data/darkroom.db")
         return value
 
     @property
@@ -198,8 +197,7 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be printed, for `bot.logs.configure`."""
         keys = (self.bot_token, self.gptge_token, self.picwish_api_key, self.webhook_secret)
-        password = urlsplit(self.database_url).password
-        return tuple(key.get_secret_value() for key in keys if key) + ((password,) if password else ())
+        return tuple(key.get_secret_value() for key in keys if key)
 
     @classmethod
     def read(cls, env_file: Path) -> Self:
@@ -219,7 +217,7 @@ def _unknown_names(names: Mapping[str, Any]) -> list[str]:
     known = [PREFIX + field.upper() for field in Settings.model_fields]
     lines = []
     for name in sorted({n.upper() for n in names}):
-        if name.startswith(PREFIX) and name not in known and not name.startswith(FOREIGN):
+        if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
             lines.append(f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
     return lines

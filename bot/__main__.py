@@ -1,0 +1,5 @@
+"""`python -m bot run` is `darkroom run`."""
+
+from bot.cli import main
+
+main()

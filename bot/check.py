@@ -1,0 +1,105 @@
+"""`darkroom check`: is the token good, are the providers' keys, is the database; changes nothing anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from telegram.error import InvalidToken, TelegramError
+
+from bot.app import make_bot, make_providers
+from imaging.errors import ImagingError, KeyRefused
+from storage.migrations import HEAD, SchemaError, bring_up
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.logs import Redactor
+    from bot.settings import Settings
+    from imaging.provider import Provider
+
+SECONDS = 15.0  # longest time for one check
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row: what was tested, whether it is fine, and a sentence."""
+
+    part: str
+    fine: bool
+    words: str
+
+
+async def look(settings: Settings) -> list[Finding]:
+    """Run all checks side by side; never raises for what an operator can mend."""
+    providers = make_providers(settings)
+    checks: dict[str, Callable[[], Awaitable[Finding]]] = {
+        "Telegram": lambda: _telegram(settings),
+        **{provider.name: lambda provider=provider: _provider(provider) for provider in providers},  # type: ignore[misc]
+        "database": lambda: asyncio.to_thread(_database, settings.database_url),
+    }
+    return list(await asyncio.gather(*(_in_time(part, check()) for part, check in checks.items())))
+
+
+async def _in_time(part: str, check: Awaitable[Finding]) -> Finding:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await check
+    except TimeoutError:
+        return Finding(part, fine=False, words=f"no answer within {SECONDS:.0f} s")
+
+
+async def _telegram(settings: Settings) -> Finding:
+    try:
+        async with make_bot(settings) as bot:
+            me = bot.bot
+    except InvalidToken:
+        return Finding("Telegram", fine=False, words="this bot token is not known: see DARKROOM_BOT_TOKEN")
+    except TelegramError as error:
+        return Finding("Telegram", fine=False, words=f"{settings.bot_api_url}: {error.message}")
+    privacy = "off: it sees every message in groups" if me.can_read_all_group_messages else "on"
+    return Finding("Telegram", fine=True, words=f"@{me.username}, id {me.id}, privacy mode {privacy}")
+
+
+async def _provider(provider: Provider) -> Finding:
+    try:
+        await provider.check()
+    except KeyRefused:
+        return Finding(provider.name, fine=False, words="the key was refused, or is not enabled for this service")
+    except ImagingError as error:
+        return Finding(provider.name, fine=False, words=str(error))
+    finally:
+        await provider.aclose()
+    return Finding(provider.name, fine=True, words="the key is good")
+
+
+def _database(url: str) -> Finding:
+    path = Path(sa.make_url(url).database or "")
+    if not path.exists():
+        fine = os.access(path.parent, os.W_OK)
+        words = "not there yet: `darkroom run` makes it" if fine else f"{path.parent} is not a folder I can write to"
+        return Finding("database", fine=fine, words=words)
+    try:
+        bring_up(path, upgrade=False)
+    except (SchemaError, sqlite3.Error) as error:
+        return Finding("database", fine=False, words=str(error))
+    if not os.access(path, os.W_OK):
+        return Finding("database", fine=False, words=f"{path} cannot be written to")
+    return Finding("database", fine=True, words=f"schema {HEAD}")
+
+
+def show(findings: list[Finding], redactor: Redactor) -> None:
+    """Print the table, secrets blotted out as in the logs."""
+    table = Table("", "part", "found")
+    for finding in findings:
+        mark = Text("✓", style="green") if finding.fine else Text("✗", style="bold red")
+        table.add_row(mark, Text(finding.part), Text(redactor.clean(finding.words)))
+    Console().print(table)
