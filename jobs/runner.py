@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol, TypeVar
 import structlog
 
 from imaging import codec
-from imaging.errors import GaveUp, PictureError
+from imaging.errors import GaveUp, PictureError, ProviderError
 from imaging.operations import Operation
 from imaging.provider import Upload
 from imaging.results import Result, new_spool
@@ -121,8 +121,11 @@ class Runner:
         try:
             async with bound, self._courier.busy(job):
                 result, changes = await self._develop(job, checkpoints)
-        except (PictureError, GaveUp) as error:
+        except PictureError as error:
             return await self._fail(job, checkpoints, error.code, error, error.params)
+        except GaveUp as error:
+            last = error.__cause__ if isinstance(error.__cause__, ProviderError) else error
+            return await self._fail(job, checkpoints, last.code, error)
         except ChatGoneError as error:
             return await self._fail(job, checkpoints, CHAT_GONE, error)
         except Exception as error:  # noqa: BLE001  whatever broke, the person hears of it and pays nothing

@@ -99,8 +99,8 @@ async def _check_quota(person: Person, chat: Chat, spent: int, bot: str, show: S
     words = (await chat.wait_for(lambda message: message.by_bot and message.replies_to == asked.id, after=asked)).words
     show.console.print(f"[dim]{person.user['first_name']}[/] /quota → {words}")
     numbers = [int(number) for number in re.findall(r"\d+", words)]
-    if numbers[:2] != [ALLOWANCE - spent, ALLOWANCE]:
-        show.troubles.append(f"the quota should say {ALLOWANCE - spent} of {ALLOWANCE}, and says: {words}")
+    if numbers[:3] != [ALLOWANCE - spent, spent, ALLOWANCE]:
+        show.troubles.append(f"the quota should say that {spent} of {ALLOWANCE} are used, and says: {words}")
 
 
 def _report(show: Show) -> int:

@@ -1,0 +1,103 @@
+"""A house for each journey: sandbox and bot in this process, the engine in its own, all over real sockets."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.app import running
+from bot.settings import Settings
+from sandbox.client import Chat, Message, Person, Telegram
+from sandbox.server import Sandbox
+from storage.database import Database
+from tests.journeys.stage import KEY, START_SECONDS, TOKEN
+
+
+@pytest.fixture(scope="session")
+def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One engine for all journeys: starting its workers takes longer than most of them."""
+    port = tmp_path_factory.mktemp("engine") / "port"
+    command = [sys.executable, "-m", "engine", "--port", "0", "--port-file", str(port), "--workers", "1"]
+    engine = subprocess.Popen(command, env={**os.environ, "ENGINE_KEYS": KEY})
+    asyncio.run(_written(port))
+    yield f"http://127.0.0.1:{port.read_text().strip()}"
+    engine.send_signal(signal.SIGTERM)
+    engine.wait(15)
+
+
+async def _written(file: Path) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while not file.exists():
+            await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A running bot, and the Telegram it runs in."""
+
+    tg: Telegram
+    settings: Settings
+    path: Path
+
+    async def person(self, name: str = "Ann", **more: Any) -> Person:
+        """Make the acquaintance of somebody who has pressed Start."""
+        person = await self.tg.person(name, **more)
+        hello = await person.start()
+        await person.chat.wait_for(after=hello)
+        return person
+
+    def bot(self, **changes: Any) -> AbstractAsyncContextManager[None]:
+        """Start a bot here, with these settings changed."""
+        return running(self.settings.model_copy(update=changes))
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Database]:
+        """Look into the bot's database while it runs."""
+        db = await Database.open(f"sqlite:///{self.path}", own=False)
+        try:
+            yield db
+        finally:
+            await db.close()
+
+
+async def answer(chat: Chat, asked: Message, *, result: bool = False) -> Message:
+    """Give the bot's reply to a message, or the reply that is a result."""
+    return await chat.wait_for(
+        lambda message: message.by_bot and message.replies_to == asked.id and (message.has_file or not result),
+        after=asked,
+    )
+
+
+@pytest.fixture
+async def closed_house(tmp_path: Path, engine_url: str) -> AsyncIterator[House]:
+    """Everything is there but the bot, which the test starts as it likes."""
+    async with Sandbox(TOKEN) as tg:
+        path = tmp_path / "darkroom.db"
+        settings = make_settings(
+            bot_api_url=tg.url,
+            gptge_url=engine_url,
+            gptge_token=KEY,
+            database_url=f"sqlite:///{path}",
+            provider_rate=100,
+        )
+        yield House(tg, settings, path)
+
+
+def make_settings(**values: Any) -> Settings:
+    """Build settings that nothing around the test can change."""
+    return Settings(bot_token=TOKEN, **values)
+
+
+@pytest.fixture
+async def house(closed_house: House) -> AsyncIterator[House]:
+    """Have a bot at work."""
+    async with closed_house.bot():
+        yield closed_house
