@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.arguments import colour, normalise
+from imaging.arguments import colour
 from imaging.operations import IdPhoto
 from imaging.preset_data import COUNTRIES, DOCUMENTS, KINDS, LANGUAGES
 from imaging.presets import PRESETS, find
@@ -117,6 +117,6 @@ def test_india_gets_the_pixels_its_portal_wants() -> None:
 
 @given(st.text())
 def test_any_text_is_looked_up(text: str) -> None:
-    """A lookup never fails, and normalising twice is normalising once."""
-    find(text)
-    assert normalise(normalise(text)) == normalise(text)
+    """A lookup never fails."""
+    preset = find(text)
+    assert preset is None or preset in PRESETS.values()

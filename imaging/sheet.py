@@ -1,0 +1,81 @@
+"""Print sheets: copies of an ID photo in its true size on common paper, with cut lines, as JPEG or PDF; blocking."""
+
+import io
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from PIL import Image, ImageDraw
+
+from imaging.codec import encode
+from imaging.errors import ArgumentError
+
+DPI: Final = 300  # dots per inch of every sheet
+PAPERS: Final[Mapping[str, tuple[float, float]]] = {
+    "10x15": (100, 150),
+    "5x7": (127, 177.8),
+    "a4": (210, 297),
+}  # mm, upright
+MARGIN_MM: Final = 4  # printers leave the edge white, and borderless ones cut it off
+GAP_MM: Final = 2  # room for the scissors between two copies
+_LINE: Final = (150, 150, 150)  # seen on white paper, not read as part of a photo
+
+
+def make_sheet(photo: Image.Image, photo_dpi: int, paper: str, format: Literal["jpg", "pdf"] = "jpg") -> bytes:  # noqa: A002  the person's word
+    """Fill a paper of PAPERS with copies of `photo`, whose pixels are `photo_dpi` to the inch.
+
+    The paper is turned to hold more copies. Raises ArgumentError `argument_sheet` when not one copy fits.
+    """
+    sheet = lay_out(photo, photo_dpi, paper)
+    if format == "jpg":
+        return encode(sheet, "jpg", quality=95, dpi=DPI)
+    out = io.BytesIO()
+    sheet.save(out, "PDF", resolution=DPI, quality=95)
+    return out.getvalue()
+
+
+def lay_out(photo: Image.Image, photo_dpi: int, paper: str) -> Image.Image:
+    """Return the sheet as a picture of DPI dots per inch."""
+    copy = photo.convert("RGB")
+    if photo_dpi != DPI:
+        size = (round(copy.width * DPI / photo_dpi), round(copy.height * DPI / photo_dpi))
+        copy = copy.resize(size, Image.Resampling.LANCZOS)
+    upright = (_dots(PAPERS[paper][0]), _dots(PAPERS[paper][1]))
+    sides = max(
+        (upright, upright[::-1]), key=lambda sides: _count(sides[0], copy.width) * _count(sides[1], copy.height)
+    )
+    lefts, tops = _starts(sides[0], copy.width), _starts(sides[1], copy.height)
+    if not lefts or not tops:
+        raise ArgumentError("argument_sheet", paper=paper)
+    sheet = Image.new("RGB", sides, "white")
+    _cut_lines(sheet, lefts, tops, copy.size)
+    for top in tops:
+        for left in lefts:
+            sheet.paste(copy, (left, top))
+    return sheet
+
+
+def _dots(mm: float) -> int:
+    return round(mm / 25.4 * DPI)
+
+
+def _count(side: int, length: int) -> int:
+    """Say how many lengths stand between the margins of a side, gaps between them."""
+    return (side - 2 * _dots(MARGIN_MM) + _dots(GAP_MM)) // (length + _dots(GAP_MM))
+
+
+def _starts(side: int, length: int) -> list[int]:
+    """Return where the copies begin along a side, centred."""
+    count, step = _count(side, length), length + _dots(GAP_MM)
+    first = (side - count * step + _dots(GAP_MM)) // 2
+    return [first + i * step for i in range(count)]
+
+
+def _cut_lines(sheet: Image.Image, lefts: list[int], tops: list[int], copy: tuple[int, int]) -> None:
+    """Draw hairlines across the sheet just outside every copy's edges, so that a cut along them frees it whole."""
+    draw = ImageDraw.Draw(sheet)
+    for left in lefts:
+        for x in (left - 1, left + copy[0]):
+            draw.line((x, 0, x, sheet.height), fill=_LINE)
+    for top in tops:
+        for y in (top - 1, top + copy[1]):
+            draw.line((0, y, sheet.width, y), fill=_LINE)
