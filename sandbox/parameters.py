@@ -50,7 +50,7 @@ def coerce(method: str, raw: Raw) -> tuple[dict[str, Any], dict[str, Upload]]:
     parameters = {}
     for name, value in raw.items():
         if name in fields:
-            parameters[name] = _read(name, value, *_kinds(fields[name]))
+            parameters[name] = _read(name, value, fields[name])
         elif name not in uploads:
             raise bad_request(f'unknown parameter "{name}" of {method}')
     attached = {value for value in _strings(parameters) if value.startswith("attach://")} if uploads else set()
@@ -78,34 +78,29 @@ def _kinds(kinds: str) -> tuple[str, ...]:
     return tuple(kinds.rstrip("!").split("|"))
 
 
-def _read(name: str, value: Any, *kinds: str) -> Any:
+def _read(name: str, value: Any, kinds: str) -> Any:
     """Read one parameter: the first of *kinds* that fits wins."""
     if isinstance(value, str):
         read = _from_string(value, kinds)
-    elif isinstance(value, (dict, list, int, float, Upload)) and any(fits(value, kind) for kind in kinds):
-        read = value
     else:
-        read = None
+        read = value if _fits_any(value, kinds) else None
     if read is None:
-        raise bad_request(f'can\'t parse "{name}": it must be {" or ".join(kinds)}')
+        raise bad_request(f'can\'t parse "{name}": it must be {kinds.rstrip("!").replace("|", " or ")}')
     return read
 
 
-def _from_string(value: str, kinds: tuple[str, ...]) -> Any:
-    for kind in kinds:
-        if kind == "String":
-            return value
-        if kind in {"Boolean", "True"}:
-            if value.lower() in TRUE_WORDS:
-                return TRUE_WORDS[value.lower()]
-            continue
+def _from_string(value: str, kinds: str) -> Any:
+    one_of = _kinds(kinds)
+    if "Boolean" in one_of:
+        return TRUE_WORDS.get(value.lower())
+    if one_of != ("String",):
         try:
             read = json.loads(value)
         except ValueError:
-            continue
-        if fits(read, kind):
+            read = None
+        if read is not None and not isinstance(read, str) and _fits_any(read, kinds):
             return read
-    return None
+    return value if "String" in one_of else None
 
 
 SCALARS: dict[str, type | tuple[type, ...]] = {
@@ -140,7 +135,11 @@ def _fits_type(value: Any, described: str | dict[str, str]) -> bool:
 
 
 def _fits_any(value: Any, kinds: str) -> bool:
-    return any(fits(value, kind) for kind in _kinds(kinds))
+    """Say whether *value* is one of *kinds*; an array may mix the kinds of several array types."""
+    one_of = _kinds(kinds)
+    if isinstance(value, list) and value:
+        return all(any(fits([item], kind) for kind in one_of) for item in value)
+    return any(fits(value, kind) for kind in one_of)
 
 
 def _strings(value: Any) -> list[str]:
