@@ -6,6 +6,7 @@ from telegram.ext import CallbackQueryHandler, MessageHandler, TypeHandler, filt
 from handlers.addressing import OnCommand, door
 from handlers.admin import grant, setquota
 from handlers.colorize import colorize
+from handlers.commands import publish_commands
 from handlers.context import App, House
 from handlers.cutout import cutout
 from handlers.enhance import enhance
@@ -15,6 +16,8 @@ from handlers.idphoto import idphoto
 from handlers.incoming import PICTURED, cancel, photo, pressed, something_else
 from handlers.quota import quota
 from handlers.start import help_, id_, start, unknown_command
+
+__all__ = ["publish_commands", "register"]
 
 DOOR = -1
 """PTB's groups run in order, and in each the first handler that matches: the door comes before the house."""

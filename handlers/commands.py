@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import structlog
-from telegram import Bot, BotCommand, BotCommandScopeChat
+from telegram import Bot, BotCommand, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
 from telegram.error import TelegramError
 
 from handlers.words import ENGLISH, Words
@@ -14,24 +14,20 @@ log = structlog.get_logger()
 
 
 async def publish_commands(bot: Bot, words: Words, admin_ids: Iterable[int]) -> None:
-    """Register the commands in every language; admins see theirs too.
+    """Register the commands in every language; admins see theirs too. A list is display, not permission.
 
-    A list is display, not permission. An admin who never started the bot has no chat to show it in: that is logged.
-    Raises telegram.error.TelegramError when the common list cannot be set.
+    What Telegram refuses is logged: an admin who never started the bot has no chat to show a list in.
     """
-    for language in words.languages:
-        # English also stands for every language that has no list of its own.
-        code = None if language == ENGLISH else language
-        await bot.set_my_commands(_listed(words, language, EVERYONE), language_code=code)
+    await _publish(bot, words, EVERYONE, BotCommandScopeDefault())
     for admin_id in admin_ids:
-        try:
-            for language in words.languages:
-                code = None if language == ENGLISH else language
-                commands = _listed(words, language, EVERYONE + ADMINS)
-                await bot.set_my_commands(commands, BotCommandScopeChat(admin_id), code)
-        except TelegramError as error:
-            log.warning("admin_commands_not_set", admin=admin_id, reason=error.message)
+        await _publish(bot, words, EVERYONE + ADMINS, BotCommandScopeChat(admin_id))
 
 
-def _listed(words: Words, language: str, names: Iterable[str]) -> list[BotCommand]:
-    return [BotCommand(name, words.say(language, f"command_{name}")) for name in names]
+async def _publish(bot: Bot, words: Words, names: Iterable[str], scope: BotCommandScope) -> None:
+    try:
+        for language in words.languages:
+            commands = [BotCommand(name, words.say(language, f"command_{name}")) for name in names]
+            # English also stands for every language that has no list of its own.
+            await bot.set_my_commands(commands, scope, None if language == ENGLISH else language)
+    except TelegramError as error:
+        log.warning("commands_not_listed", scope=scope.to_dict(), reason=error.message)

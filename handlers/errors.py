@@ -1,15 +1,15 @@
 """What went wrong, in the person's words; the operator's log has the rest."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
 import structlog
 from telegram import Update
 from telegram.error import Forbidden, TelegramError
+from telegram.ext import ApplicationHandlerStop
 
 from handlers.context import Context
-from handlers.words import Param, Words
+from handlers.words import SORRY
 from imaging.errors import ArgumentError
 from jobs.dispatch import Refused
 from storage import ledger
@@ -17,15 +17,9 @@ from storage import ledger
 log = structlog.get_logger()
 
 
-def explain(words: Words, language: str | None, code: str, params: Mapping[str, Param]) -> str:
-    """Give the sentence for a failure's `code` (imaging.errors, jobs.runner); a general one if it has none."""
-    key = f"error_{code}"
-    return words.say(language, key if words.has(key) else "error_unexpected", **params)
-
-
 def misunderstood(context: Context, error: ArgumentError) -> str:
     """Say what was wrong with the words after a command, with an example that works."""
-    return explain(context.house.words, context.language, error.code, error.params)
+    return context.say(f"error_{error.code}", **error.params)
 
 
 async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
@@ -44,15 +38,19 @@ async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
 
 
 async def on_error(update: object, context: Context) -> None:
-    """Apologise to the person whose update broke a handler, and log it for the operator."""
+    """Apologise to the person whose update broke a handler, and log it for the operator.
+
+    Raises ApplicationHandlerStop, so that one apology is all: PTB would go on to the next group of handlers.
+    """
     error = context.error
     if isinstance(error, Forbidden):
         log.info("chat_gone", reason=error.message)
-        return
+        raise ApplicationHandlerStop
     log.error("handler_failed", update_id=getattr(update, "update_id", None), exc_info=error)
     if isinstance(update, Update) and (message := update.message):
         with suppress(TelegramError):
-            await context.reply(message, context.say("error_unexpected"))
+            await context.reply(message, context.say(SORRY))
     elif isinstance(update, Update) and update.callback_query:
         with suppress(TelegramError):
-            await update.callback_query.answer(context.say("error_unexpected"), show_alert=True)
+            await update.callback_query.answer(context.say(SORRY), show_alert=True)
+    raise ApplicationHandlerStop

@@ -18,6 +18,7 @@ from babel.numbers import format_decimal
 
 ENGLISH = "en"
 _LOCALES = Path(__file__).with_name("locales")
+SORRY = "error_unexpected"
 Param = str | int | datetime | timedelta
 
 LONGEST_QUOTE = 100
@@ -93,7 +94,8 @@ class Words:
     def say(self, language: str | None, key: str, /, **params: Param) -> str:
         """Give the sentence for `key` in the person's language, with `params` written as that language does.
 
-        The int `n` chooses the plural form. Raises KeyError when no catalogue knows `key`.
+        The int `n` chooses the plural form. An `error_…` nobody wrote words for is said in general ones, so that no
+        failure goes unanswered. Raises KeyError for any other key that no catalogue knows.
         """
         n = params.get("n")
         count = n if isinstance(n, int) else None
@@ -101,6 +103,8 @@ class Words:
             sentence = catalogue.find(key, count)
             if sentence is not None:
                 return sentence.format_map({name: catalogue.show(value) for name, value in params.items()})
+        if key.startswith("error_") and key != SORRY:
+            return self.say(language, SORRY)
         raise KeyError(key)
 
     def _catalogue(self, language: str) -> Catalogue:
