@@ -24,6 +24,7 @@ from bot.metrics import Metrics
 from bot.pacing import Pacer
 from bot.settings import Settings
 from bot.web import make_app, serving
+from handlers.commands import publish_commands
 from handlers.context import CONTEXT_TYPES, House
 from handlers.words import Words
 from imaging.gptge import GptGe
@@ -122,7 +123,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         await application.start()
         stack.push_async_callback(_stop_handling, application)
         await _take_up(db, dispatch, intake)
-        chores = [handlers.publish_commands(bot, words, house.admin_ids), _prune(db, settings.keep_days)]
+        chores = [publish_commands(bot, words, house.admin_ids), _prune(db, settings.keep_days)]
         if settings.web_port is not None:
             web = make_app(
                 metrics=metrics,

@@ -18,7 +18,7 @@ from imaging.errors import NotAPicture, PictureTooLarge
 from imaging.operations import Colorize
 from imaging.results import IN_MEMORY, Result
 from jobs.job import Job
-from jobs.runner import ChatGoneError, ChatMovedError
+from jobs.runner import ChatGoneError, ChatMovedError, UndeliverableError
 
 DOWNLOAD_BYTES = 20 * 2**20
 """What Telegram's getFile gives at most (Bot API, getFile)."""
@@ -107,7 +107,12 @@ class Delivery:
         first = result.files[0]
         as_photo = isinstance(job.operation, Colorize) and first.format == "jpg"
         as_photo = as_photo and codec.fit_photo(first.file, first.size)
-        await self._send(lambda: self._send_result(job, result, caption, as_photo=as_photo))
+        try:
+            await self._send(lambda: self._send_result(job, result, caption, as_photo=as_photo))
+        except UndeliverableError:
+            if not as_photo:
+                raise
+            await self._send(lambda: self._send_result(job, result, caption, as_photo=False))
 
     async def _send_result(self, job: Job, result: Result, caption: str, *, as_photo: bool) -> None:
         inputs = [(_name(job, picture.role, picture.format), picture.file, picture.size) for picture in result.files]
@@ -128,11 +133,14 @@ class Delivery:
     async def tell(self, job: Job, code: str, params: dict[str, str | int]) -> None:
         """Reply with the sentence for `error_<code>`."""
         text = self._say(job.language, f"error_{code}", **params)
-        await self._send(
-            lambda: self._bot.send_message(
-                job.chat_id, text, message_thread_id=job.thread_id, reply_parameters=_reply_to(job)
+        try:
+            await self._send(
+                lambda: self._bot.send_message(
+                    job.chat_id, text, message_thread_id=job.thread_id, reply_parameters=_reply_to(job)
+                )
             )
-        )
+        except UndeliverableError as error:
+            raise ChatGoneError(str(error)) from None
 
     async def _send(self, call: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -144,7 +152,7 @@ class Delivery:
         except BadRequest as error:
             if any(sign in str(error).lower() for sign in _GONE):
                 raise ChatGoneError(str(error)) from None
-            raise
+            raise UndeliverableError(str(error)) from None
 
 
 def _input(name: str, file: BinaryIO, size: int) -> InputFile:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol, TypeVar
 import structlog
 
 from imaging import codec
-from imaging.errors import GaveUp, PictureError, ProviderError
+from imaging.errors import GaveUp, ImagingError, ProviderError
 from imaging.operations import Operation
 from imaging.provider import Upload
 from imaging.results import Result, new_spool
@@ -40,6 +40,10 @@ class ChatMovedError(Exception):
         self.chat_id = chat_id
 
 
+class UndeliverableError(Exception):
+    """Telegram will not take the result in this chat, whatever is tried."""
+
+
 class Courier(Protocol):
     """The Telegram side: brings the original, takes the result, says what went wrong.
 
@@ -53,7 +57,7 @@ class Courier(Protocol):
         """Show in the chat that the bot is working, for as long as the context lasts."""
 
     async def deliver(self, job: Job, result: Result, changes: tuple[str, ...]) -> None:
-        """Reply with the result. Raises ChatGoneError, ChatMovedError."""
+        """Reply with the result. Raises ChatGoneError, ChatMovedError, UndeliverableError."""
 
     async def tell(self, job: Job, code: str, params: dict[str, str | int]) -> None:
         """Say in one sentence why there is no result. Raises ChatGoneError, ChatMovedError."""
@@ -121,15 +125,8 @@ class Runner:
         try:
             async with bound, self._courier.busy(job):
                 result, changes = await self._develop(job, checkpoints)
-        except PictureError as error:
-            return await self._fail(job, checkpoints, error.code, error, error.params)
-        except GaveUp as error:
-            last = error.__cause__ if isinstance(error.__cause__, ProviderError) else error
-            return await self._fail(job, checkpoints, last.code, error)
-        except ChatGoneError as error:
-            return await self._fail(job, checkpoints, CHAT_GONE, error)
         except Exception as error:  # noqa: BLE001  whatever broke, the person hears of it and pays nothing
-            return await self._fail(job, checkpoints, "timeout" if bound.expired() else "internal", error)
+            return await self._fail(job, checkpoints, *_reason(error, late=bound.expired()), error)
         return partial(self._deliver, job, checkpoints, result, changes)
 
     async def cancel(self, job_id: int) -> None:
@@ -162,23 +159,23 @@ class Runner:
             self._observer.stage(stage, time.monotonic() - began)
 
     async def _deliver(self, job: Job, checkpoints: "Checkpoints", result: Result, changes: tuple[str, ...]) -> None:
-        with closing(result):
-            sent = await self._reach(job, lambda to: self._courier.deliver(to, result, changes))
+        try:
+            with closing(result):
+                sent = await self._reach(job, lambda to: self._courier.deliver(to, result, changes))
+        except Exception as error:  # noqa: BLE001  as above
+            tell = await self._fail(job, checkpoints, *_reason(error, late=False), error)
+            await tell()
+            return
         if sent:
             await self._end(job, State.DELIVERED, checkpoints.provider)
         else:
             await self._end(job, State.FAILED, checkpoints.provider, error=CHAT_GONE)
 
     async def _fail(
-        self,
-        job: Job,
-        checkpoints: "Checkpoints",
-        code: str,
-        cause: BaseException,
-        params: dict[str, str | int] | None = None,
+        self, job: Job, checkpoints: "Checkpoints", code: str, params: dict[str, str | int], cause: Exception
     ) -> Rest:
         log.warning("job failed", job=job.id, code=code, exc_info=cause)
-        words = json.dumps(params or {})
+        words = json.dumps(params)
         await self._end(
             job, State.FAILED, checkpoints.provider, error=code, error_params=words, told=int(code == CHAT_GONE)
         )
@@ -224,6 +221,19 @@ class Runner:
         log.info("job ended", job=job.id, operation=job.operation.name, provider=provider, outcome=outcome)
 
 
+def _reason(error: Exception, *, late: bool) -> tuple[str, dict[str, str | int]]:
+    """Give the code and the params of the words that say what went wrong."""
+    if isinstance(error, GaveUp) and isinstance(error.__cause__, ProviderError):
+        error = error.__cause__
+    if isinstance(error, ImagingError):
+        return error.code, error.params
+    if isinstance(error, ChatGoneError):
+        return CHAT_GONE, {}
+    if isinstance(error, UndeliverableError):
+        return "undeliverable", {}
+    return ("timeout" if late else "internal"), {}
+
+
 class Checkpoints:
     """Writes down what must not be repeated; each call is durable when it returns (imaging.routing.Checkpoint)."""
 
@@ -260,7 +270,7 @@ class Checkpoints:
             await self._write(State.DELIVERING)
 
     async def _write(self, state: State, **columns: object) -> None:
-        log.info("job moved", job=self._job.id, state=state, **columns)
+        log.info("job moved", job=self._job.id, state=str(state), **columns)
         if self._job.state == State.DELIVERING:
             state = State.DELIVERING  # the time to deliver runs from the first result
         await self._db.persist(lambda conn: rows.update(conn, self._job.id, state=state, worked=self.worked, **columns))

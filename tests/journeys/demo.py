@@ -54,7 +54,13 @@ async def main() -> int:
         show = Show(console, progress, bar)
         try:
             async with stage(Path(folder), daily_allowance=str(ALLOWANCE)) as house:
-                await _play_all(house, show)
+                playing = asyncio.create_task(_play_all(house, show))
+                died = asyncio.create_task(house.bot.wait())
+                await asyncio.wait({playing, died}, return_when=asyncio.FIRST_COMPLETED)
+                if not playing.done():
+                    playing.cancel()
+                    show.troubles.append("the bot ended before the play did: see bot.log")
+                await asyncio.gather(playing, return_exceptions=False)
         except Exception as error:  # noqa: BLE001  whatever went wrong, the logs below say more
             show.troubles.append(f"{type(error).__name__}: {error}")
         if show.troubles:

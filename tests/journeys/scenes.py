@@ -89,8 +89,7 @@ def answers(message: Message) -> bool:
 
 async def _reply(scene: Scene, person: Person, chat: Chat, command: str) -> Message:
     photo = await person.send_photo(chat, photo=scene.picture)
-    await person.send(chat, text=command, reply_to=photo)
-    return photo
+    return await person.send(chat, text=command, reply_to=photo)
 
 
 async def _alone(scene: Scene, person: Person, chat: Chat, command: str) -> Message:
