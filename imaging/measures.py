@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from imaging.arguments import BYTES_PER_UNIT, MM_PER_UNIT, SEPARATORS, WORD_SHOWN, Found
+from imaging.arguments import BYTES_PER_UNIT, MM_PER_UNIT, SEPARATORS, Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def read_measures(text: str, found: Found) -> str:
 def check_side(found: Found, width: int, height: int, word: str) -> None:
     """Raise ArgumentError `argument_size_range` unless both sides (pixels) are what the API makes."""
     if not (SIDE_MIN <= width <= SIDE_MAX and SIDE_MIN <= height <= SIDE_MAX):
-        error = found.error("argument_size_range", word=word[:WORD_SHOWN], low=SIDE_MIN, high=SIDE_MAX)
+        error = found.error("argument_size_range", word=word, low=SIDE_MIN, high=SIDE_MAX)
         if word == f"{width}x{height}" and max(width, height) < SIDE_MIN:
             error.params["example"] = f"/idphoto {word}mm"  # 35x45 was surely meant so
         raise error
@@ -73,7 +73,7 @@ def _take_pixels(match: re.Match[str], found: Found) -> None:
 def _take_dpi(match: re.Match[str], found: Found) -> None:
     dpi = int(match[1] or match[2])
     if not DPI_MIN <= dpi <= DPI_MAX:
-        raise found.error("argument_dpi_range", word=match[0][:WORD_SHOWN], low=DPI_MIN, high=DPI_MAX)
+        raise found.error("argument_dpi_range", word=match[0], low=DPI_MIN, high=DPI_MAX)
     found.put("dpi", dpi, match[0])
 
 
@@ -81,5 +81,5 @@ def _take_cap(match: re.Match[str], found: Found) -> None:
     cap = round(_number(match[1]) * BYTES_PER_UNIT[match[2]])
     if not CAP_MIN <= cap <= CAP_MAX:
         low, high = CAP_MIN // 1000, CAP_MAX // 1000
-        raise found.error("argument_cap_range", word=match[0][:WORD_SHOWN], low=low, high=high)
+        raise found.error("argument_cap_range", word=match[0], low=low, high=high)
     found.put("max_bytes", cap, match[0])

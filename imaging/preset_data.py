@@ -69,6 +69,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "2inch": _names("2 inch/two inch/2inch", "二寸/两寸/2寸/2英寸/二寸照", "2 дюйма/два дюйма", "2 pulgadas/dos pulgadas", "۲ اینچ/دو اینچ"),
     "small1inch": _names("small 1 inch/small one inch", "小一寸/小1寸", "малый 1 дюйм", "1 pulgada pequeña", "۱ اینچ کوچک"),
     "small2inch": _names("small 2 inch/small two inch", "小二寸/小2寸", "малые 2 дюйма", "2 pulgadas pequeña", "۲ اینچ کوچک"),
+    "2x2": _names("2x2 in/2x2", "2x2英寸", "2x2 дюйма", "2x2 pulgadas", "۲x۲ اینچ"),
     "3x4": _names("3x4 cm/3x4", "3x4厘米", "фото 3x4/3x4", "3x4 cm", "۳x۴"),
     "4x6": _names("4x6 cm/4x6", "4x6厘米", "фото 4x6/4x6", "4x6 cm", "۴x۶"),
 }
@@ -157,6 +158,7 @@ DOCUMENTS: tuple[tuple[str, str, float, float, int, str, str], ...] = (
     ("ar", "passport", 40, 40, 300, _W, "https://kodakexpress.shop/countries/page/12"),
     ("co", "passport", 40, 50, 300, _W, "https://kodakexpress.shop/countries/page/10"),
     ("", "passport", 35, 45, 300, _W, "https://www.icao.int/publications/doc-series/doc-9303"),
+    ("", "2x2", 2 * _IN, 2 * _IN, 300, _W, _STATE),
     ("", "3x4", 30, 40, 300, _W, "https://svyazin.ru/blogi/kakoj-razmer-foto-na-rossijskij-pasport"),
     ("", "4x6", 40, 60, 300, _W, "https://idphotofree.com/en/global-passport-photo-sizes"),
 )

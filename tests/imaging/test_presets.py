@@ -74,7 +74,7 @@ def test_there_are_enough_documents_and_each_is_whole() -> None:
         ("India passport", "in"),
         ("PAN", "in_pan"),
         ("3х4", "3x4"),  # noqa: RUF001  the letter of a Russian keyboard
-        ("۳×۴", "3x4"),  # noqa: RUF001
+        ("۳×۴", "3x4"),
         ("Green Card", None),  # reads as a colour
         ("visa", None),  # whose?
         ("", None),
