@@ -1,4 +1,4 @@
-"""What a refusal means: HTTP codes (the body's own or the answer's) and how vendors word what has no code."""
+"""What a refusal means: HTTP codes (the body's own or the answer's), states, and how vendors word what has no code."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from imaging.errors import (
     Busy,
     ImagingError,
     KeyRefused,
+    LinkUnreachable,
+    NoFace,
+    NotAPicture,
     OutOfCredit,
     PictureTooLarge,
     Rejected,
+    TaskFailed,
     Unavailable,
 )
+from imaging.wire import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from imaging.provider import Task
 
 _MEANINGS: Final[Mapping[int, type[ImagingError]]] = {
     HTTPStatus.UNAUTHORIZED: KeyRefused,
@@ -54,7 +61,22 @@ def meaning(status: int, message: str, raw: bytes, wait: float | None, unknown: 
     return _MEANINGS.get(status, default)(said)
 
 
-def lacks_face(*texts: str | None) -> bool:
+def failed_task(operation: str, task: Task) -> ImagingError:
+    """Turn a task with a negative state into an error of the tree (API_CONTRACT.md, States)."""
+    said = f"state {task.state} {task.detail or ''} {task.error or ''}".rstrip()
+    if operation == "idphoto" and _lacks_face(task.detail, task.error):
+        return NoFace(said)
+    match task.state:
+        case State.LINK_UNREACHABLE:
+            return LinkUnreachable(said)
+        case State.TOO_LARGE:
+            return PictureTooLarge(said)
+        case State.NOT_A_PICTURE:
+            return NotAPicture(said)
+    return TaskFailed(said, state=task.state)
+
+
+def _lacks_face(*texts: str | None) -> bool:
     """Say whether a failed task's own words mean that it found no face."""
     return any(text and _NO_FACE.search(text) for text in texts)
 

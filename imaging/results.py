@@ -45,9 +45,10 @@ class ResultFile:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a task made; whoever got it closes it."""
+    """What a task made; whoever got it closes it. `changes` says what was done to the picture sent (codec.Prepared)."""
 
     files: tuple[ResultFile, ...]
+    changes: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Let go of the files, on disk too."""

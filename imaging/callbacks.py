@@ -1,0 +1,61 @@
+"""Providers' callbacks: unguessable URLs, each good for one call. A callback is only a hint to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from imaging import wire
+
+
+class Call:
+    """One awaited callback; `task_id` is what it named, unverified, None when it named nothing."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.task_id: str | None = None
+        self._came = asyncio.Event()
+
+    @property
+    def came(self) -> bool:
+        """Whether the call was made."""
+        return self._came.is_set()
+
+    def answer(self, task_id: str | None) -> None:
+        """Note the call."""
+        self.task_id = task_id
+        self._came.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for the call; whether it came in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._came.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Callbacks:
+    """The calls awaited by this process. One made before a restart is not known any more: polling stands behind it."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base.rstrip("/")
+        self._calls: dict[str, Call] = {}
+
+    def expect(self) -> Call:
+        """Make a new URL."""
+        token = secrets.token_urlsafe(32)
+        self._calls[token] = Call(f"{self._base}/{token}")
+        return self._calls[token]
+
+    def forget(self, call: Call) -> None:
+        """Await it no longer."""
+        self._calls.pop(call.url.removeprefix(f"{self._base}/"), None)
+
+    def take(self, token: str, body: bytes) -> bool:
+        """Take a call; whether its URL was good. It is not good a second time."""
+        call = self._calls.pop(token, None)
+        if call is not None:
+            call.answer(wire.read_callback(body))
+        return call is not None

@@ -1,0 +1,27 @@
+"""What must not be repeated is written down by the caller, and taken up again after a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Checkpoint(Protocol):
+    """Where the caller writes down what must not be repeated; each call is durable when it returns."""
+
+    async def submitting(self, provider: str) -> None:
+        """Write down that a paid POST is about to be sent."""
+
+    async def submitted(self, provider: str, task_id: str) -> None:
+        """Write down that the provider took it."""
+
+    async def unsubmitted(self) -> None:
+        """Write down that nothing is pending: the POST surely was not taken, or its task is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What was pending when a process ended; task_id None means that the POST's outcome is unknown."""
+
+    provider: str
+    task_id: str | None

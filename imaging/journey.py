@@ -1,0 +1,251 @@
+"""One picture's way through the providers: submit, wait, fetch, and what to do when a step fails (API_CONTRACT.md).
+
+What may be done again, and how often, stands here and nowhere else:
+- a request that surely had no effect, and any question or download: TRIES times, farther and farther apart;
+- a paid POST whose outcome is unknown: awaited by callback if there is one, else one more POST in all;
+- a task that ended in -2 or -8: one new task with the same provider; any other failed task: the next provider;
+- a task or result that is gone: one new task; a picture that is too large: once more, smaller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import stamina
+
+from imaging import codec, refusals
+from imaging.errors import (
+    BadReply,
+    Busy,
+    GaveUp,
+    ImagingError,
+    OutcomeUnknown,
+    PictureTooLarge,
+    ProviderError,
+    ResultLost,
+    TaskFailed,
+    TaskLost,
+    Unavailable,
+    Unsent,
+)
+from imaging.pace import Urgency
+from imaging.provider import Upload
+from imaging.wire import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from imaging.callbacks import Call
+    from imaging.checkpoint import Checkpoint, Resume
+    from imaging.lane import Lane, Observer
+    from imaging.operations import Operation
+    from imaging.provider import Task
+    from imaging.results import Result
+
+TRIES: Final = 6
+"""With stamina's pauses of 0.5, 1, 2, 4 and 5 seconds and some jitter: a provider may be away for 12 s."""
+
+PATIENCE: Final = 30.0
+"""Seconds that a job waits for the first provider to come back, or to be no longer busy when another one is not."""
+
+SLOW: Final = 10.0
+"""Seconds between polls behind a callback."""
+
+UNKNOWN_WAIT: Final = 60.0
+"""Seconds that an unknown outcome is awaited by callback; vendors end a task after 30 s."""
+
+
+class Journey:
+    """The state of one picture's way; `run` once, then `close`."""
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        operation: Operation,
+        upload: Upload,
+        checkpoint: Checkpoint,
+        observer: Observer,
+        *,
+        sync: bool,
+        call: Call | None,
+    ) -> None:
+        self._lanes = lanes
+        self._operation = operation
+        self._upload = upload
+        self._checkpoint = checkpoint
+        self._observer = observer
+        self._sync = sync
+        self._call = call
+        self._smaller: codec.Prepared | None = None
+        self._unknown = False  # one outcome is unknown already
+        self._redone = False  # one task or result was lost already
+
+    def close(self) -> None:
+        """Let go of the smaller copy, if one was made."""
+        if self._smaller:
+            self._smaller.file.close()
+
+    async def run(self, resume: Resume | None) -> Result:
+        """Try one provider after the other. Raises PictureError or GaveUp."""
+        last: ProviderError = Unavailable("no provider is in service")
+        queue = deque(self._lanes)
+        task_id = resume.task_id if resume else None
+        lane = next((one for one in queue if task_id and resume and one.name == resume.provider), None)
+        if lane:
+            queue.remove(lane)
+        elif resume and task_id is None:
+            self._note_unknown(resume.provider)
+        lane = lane or await self._next(queue)
+        while lane:
+            try:
+                return await self._with(lane, task_id)
+            except OutcomeUnknown as error:
+                last = error
+                if self._note_unknown(lane.name):
+                    break
+                queue.append(lane)  # another provider may do it; if there is none, the same once more
+            except ProviderError as error:
+                last = error
+            task_id = None
+            lane = await self._next(queue)
+        raise GaveUp(str(last)) from last
+
+    def _note_unknown(self, provider: str) -> bool:
+        """Count an unknown outcome; whether it was not the first."""
+        self._observer.unknown_submission(provider)
+        before, self._unknown = self._unknown, True
+        return before
+
+    async def _next(self, queue: deque[Lane]) -> Lane | None:
+        """Take the first provider in service, waiting a while when all are out; None when nobody is left."""
+        until = _now() + PATIENCE
+        while queue and not all(lane.paused for lane in queue):
+            for _ in range(len(queue)):
+                if queue[0].admit():
+                    return queue.popleft()
+                queue.rotate(-1)
+            if _now() >= until:
+                break
+            await asyncio.sleep(1)
+        return None
+
+    async def _with(self, lane: Lane, task_id: str | None) -> Result:
+        """Do all that one provider may be asked for; `task_id` names a task it has already."""
+        retried = False
+        while True:
+            try:
+                task = await (self._ask(lane, task_id, Urgency.SOON) if task_id else self._submit(lane))
+                return await self._fetch(lane, await self._wait(lane, task, learn=task_id is None))
+            except OutcomeUnknown:
+                raise
+            except (TaskLost, ResultLost):
+                await self._checkpoint.unsubmitted()
+                if self._redone:
+                    raise
+                self._redone = True
+            except TaskFailed as error:
+                await self._checkpoint.unsubmitted()
+                if retried or error.state not in (State.UPLOAD_FAILED, State.TOO_SLOW):
+                    raise
+                retried = True
+            except PictureTooLarge:
+                await self._checkpoint.unsubmitted()
+                await self._shrink()
+            except ImagingError:
+                await self._checkpoint.unsubmitted()
+                raise
+            task_id = None
+
+    async def _submit(self, lane: Lane) -> Task:
+        """Send the paid POST until it surely arrived or may have. Raises OutcomeUnknown if it may have."""
+        async for attempt in stamina.retry_context(self._surely_not_taken(lane), attempts=TRIES, timeout=None):
+            with attempt:
+                await lane.turn(Urgency.SUBMIT)
+                await self._checkpoint.submitting(lane.name)
+                try:
+                    task = await lane.submit(
+                        self._operation,
+                        self._upload,
+                        sync=self._sync,
+                        callback_url=self._call.url if self._call else None,
+                    )
+                except (Busy, Unsent):
+                    await self._checkpoint.unsubmitted()
+                    raise
+                except OutcomeUnknown:
+                    task = await self._heard(lane)
+                if task.task_id:
+                    await self._checkpoint.submitted(lane.name, task.task_id)
+        return task
+
+    def _surely_not_taken(self, lane: Lane) -> Callable[[Exception], bool]:
+        """Say which failed POSTs to send again here; one that keeps us waiting long goes to another provider."""
+
+        def again(error: Exception) -> bool:
+            if isinstance(error, Busy):
+                others = any(one is not lane and one.in_service for one in self._lanes)
+                return not others or (error.retry_after or 0) <= PATIENCE
+            return isinstance(error, Unsent)
+
+        return again
+
+    async def _heard(self, lane: Lane) -> Task:
+        """Learn from a callback that a POST was taken after all. Raises OutcomeUnknown when it stays unknown."""
+        if self._call and not self._call.came and await self._call.wait(UNKNOWN_WAIT) and self._call.task_id:
+            try:
+                return await self._ask(lane, self._call.task_id, Urgency.SOON)
+            except TaskLost:
+                pass  # the call named a task that does not exist
+        raise OutcomeUnknown("the paid request may have been taken")
+
+    async def _wait(self, lane: Lane, task: Task, *, learn: bool) -> Task:
+        """Ask again and again until the task is done. Raises what its failure means."""
+        started, not_yet = _now(), 0.0
+        durations = lane.durations[self._operation.name]
+        while not (task.done or task.failed):
+            called = await self._pause(durations.next_wait(_now() - started))
+            task = await self._ask(lane, task.task_id, Urgency.SOON if called else Urgency.POLL)
+            if task.done and learn:
+                durations.learn(not_yet, _now() - started)
+            not_yet = _now() - started
+        if task.failed:
+            raise refusals.failed_task(self._operation.name, task)
+        return task
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait for the time to ask, or for the callback if one may still come; whether it came."""
+        if self._call and not self._call.came:
+            return await self._call.wait(max(seconds, SLOW))
+        await asyncio.sleep(seconds)
+        return False
+
+    async def _ask(self, lane: Lane, task_id: str, urgency: Urgency) -> Task:
+        """Ask for a task, which costs nothing and may be repeated."""
+        async for attempt in stamina.retry_context((Busy, Unavailable, BadReply), attempts=TRIES, timeout=None):
+            with attempt:
+                task = await lane.query(self._operation, task_id, urgency)
+        return task
+
+    async def _fetch(self, lane: Lane, task: Task) -> Result:
+        """Download the result, asking for a new URL before each further try."""
+        async for attempt in stamina.retry_context((Busy, Unavailable, ResultLost), attempts=TRIES, timeout=None):
+            with attempt:
+                if attempt.num > 1 and task.task_id:
+                    task = await self._ask(lane, task.task_id, Urgency.SOON)
+                result = await lane.fetch(task)
+        return replace(result, changes=self._smaller.changes) if self._smaller else result
+
+    async def _shrink(self) -> None:
+        """Make the picture smaller, once. Raises PictureTooLarge with the providers' limits the second time."""
+        if self._smaller:
+            raise PictureTooLarge("too large even when shrunk", side=codec.MAX_SIDE, megabytes=codec.MAX_BYTES // 2**20)
+        smaller = await asyncio.to_thread(codec.shrink, self._upload.file)
+        self._smaller = smaller
+        self._upload = Upload(smaller.file, smaller.size, smaller.filename, smaller.content_type)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
