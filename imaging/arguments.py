@@ -30,7 +30,7 @@ _COLOURS: Mapping[str, str] = {
     "438EDB": "blue 蓝 蓝色 蓝底 синий azul آبی",
     "FF0000": "red 红 红色 红底 красный rojo قرمز",
     "D8E6F3": "lightblue skyblue 浅蓝 浅蓝色 浅蓝底 голубой celeste",
-    "E6E6E6": "lightgrey lightgray  浅灰 浅灰色",
+    "E6E6E6": "lightgrey lightgray 浅灰 浅灰色",
     "BEBEBE": "grey gray 灰 灰色 灰底 серый gris خاکستری طوسی",
     "00B140": "green 绿 绿色 绿底 зелёный зеленый verde سبز",
     "FFFF00": "yellow 黄 黄色 жёлтый желтый amarillo زرد",
@@ -45,9 +45,9 @@ _FILLERS = frozenset({"background", "bg", "фон", "fondo", "背景", "پسزم
 
 _DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
 _TIMES = "x\u00d7\u2715\u2716\u0445*"  # × ✕ ✖, and the Cyrillic letter that a Russian keyboard gives
-_BETWEEN = re.compile(rf"(?<=\d)(?:[{_TIMES}]|\s+[{_TIMES}]\s+)(?=\d)", re.ASCII)
-_BESIDE = re.compile(rf"(?:(?<![^\s,;])[{_TIMES}](?=\d))|(?:(?<=\d)[{_TIMES}](?![^\s,;]))", re.ASCII)
 SEPARATORS = r"\s,;\u3001\u060c"  # also the Chinese and the Persian comma; NFKC makes the others plain
+_BETWEEN = re.compile(rf"(?<=\d)(?:[{_TIMES}]|\s+[{_TIMES}]\s+)(?=\d)", re.ASCII)
+_BESIDE = re.compile(rf"(?:(?<![^{SEPARATORS}])[{_TIMES}](?=\d))|(?:(?<=\d)[{_TIMES}](?![^{SEPARATORS}]))", re.ASCII)
 _SEPARATORS = re.compile(rf"[{SEPARATORS}]+")
 _LIGHT = re.compile(r"\blight[\s-]+(?=blue\b|gr[ae]y\b)")  # the one colour name of two words
 _HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})|[0-9a-f]{6}|(?=.*[a-f])[0-9a-f]{3}|000")

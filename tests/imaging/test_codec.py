@@ -145,6 +145,14 @@ def test_heavy_pictures_are_made_lighter(monkeypatch: pytest.MonkeyPatch) -> Non
     assert codec.decode(prepared.file).mode == "RGBA"
 
 
+def test_pixels_past_all_measure_are_refused_without_pillows_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own limit holds also where Pillow's check is switched off by somebody else."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    with pytest.raises(PictureTooLarge) as refused:
+        codec.inspect(io.BytesIO(png_header(20_000, 20_000)))
+    assert refused.value.params == {"megapixels": 80}
+
+
 def test_input_past_all_measure_is_refused() -> None:
     """What is too heavy even to convert is refused before a pixel is read."""
     with pytest.raises(PictureTooLarge) as refused:
@@ -264,9 +272,10 @@ def test_exif_orientation_is_applied_by_decode_and_left_by_prepare() -> None:
     assert codec.prepare(file, size_of(file)).changes == ()
 
 
-def test_broken_exif_is_no_reason_to_refuse() -> None:
+@pytest.mark.parametrize("exif", [b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\xff\xff\xff\xff", b"garbage, no TIFF"])
+def test_broken_exif_is_no_reason_to_refuse(exif: bytes) -> None:
     """Garbage where the camera's notes should be is overlooked."""
-    file = saved(photo(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\xff\xff\xff\xff")
+    file = saved(photo(), "JPEG", exif=b"Exif\0\0" + exif)
     assert codec.decode(file).size == (64, 48)
 
 
