@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
 from typing import TYPE_CHECKING, TextIO, cast
-from urllib.parse import quote
 
 import structlog
 
@@ -22,7 +20,7 @@ LONG = 16  # a token's second half is redacted by itself too, when it is this lo
 # Anything shaped like a bot token goes, whether or not it is ours.
 TOKEN_SHAPE = r"\d{6,12}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"  # noqa: S105  a pattern, no password
 # These log every URL they call, and Telegram's URLs carry the token; or they repeat what we log ourselves.
-QUIET = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "aiosqlite", "asyncio", "PIL")
+QUIET = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "aiosqlite", "alembic", "asyncio", "PIL")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\n]")
 
 
@@ -30,13 +28,12 @@ class Redactor:
     """A last processor: takes the finished line and blots out every known secret, however it was escaped."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        spellings: set[str] = set()
+        texts: set[str] = set()
         for secret in filter(None, secrets):
-            halves = [secret, secret.partition(":")[2]]
-            for text in [secret, *(half for half in halves if len(half) >= LONG)]:
-                spellings |= {text, quote(text), quote(text, safe=""), json.dumps(text)[1:-1], repr(text)[1:-1]}
-        longest_first = sorted(spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join([*map(re.escape, longest_first), TOKEN_SHAPE]))
+            half = secret.partition(":")[2]
+            texts |= {secret, half} if len(half) >= LONG else {secret}
+        longest_first = sorted(texts, key=len, reverse=True)
+        self._pattern = re.compile("|".join([*map(_spellings, longest_first), TOKEN_SHAPE]))
 
     def clean(self, text: str) -> str:
         """Return `text` with every secret replaced."""
@@ -45,6 +42,15 @@ class Redactor:
     def __call__(self, _logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
         """Clean the line a renderer made; the signature is structlog's."""
         return self.clean(cast("str", line))
+
+
+def _spellings(secret: str) -> str:
+    """Return a pattern for `secret` (printable ASCII): plain, percent-encoded or escaped, however deep."""
+    escapes = r"(?:\\|%5[Cc])*"
+    return "".join(
+        char if char.isalnum() else rf"{escapes}(?:{re.escape(char)}|%{ord(char):02X}|%{ord(char):02x})"
+        for char in secret
+    )
 
 
 class _Handler(logging.StreamHandler[TextIO]):

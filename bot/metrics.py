@@ -29,6 +29,13 @@ class Metrics:
         )
         self._queue = Gauge("darkroom_queue_depth", "Jobs waiting, and jobs under way.", ["place"], registry=here)
         self._credits = Counter("darkroom_credits", "Credits, by kind of ledger row.", ["kind"], registry=here)
+        self._requests = Histogram(
+            "darkroom_provider_request_seconds",
+            "Requests to providers.",
+            ["provider", "outcome"],
+            buckets=STAGE_SECONDS,
+            registry=here,
+        )
         self._provider = Gauge(
             "darkroom_provider_state", "1 for the breaker's present state.", ["provider", "state"], registry=here
         )
@@ -61,6 +68,10 @@ class Metrics:
     def credits_moved(self, kind: str, amount: int) -> None:
         """Count `amount` (0 or more) credits under the ledger row's kind, such as "settle"."""
         self._credits.labels(kind).inc(amount)
+
+    def provider_request(self, provider: str, seconds: float, outcome: str) -> None:
+        """Note a request to a provider; `outcome` is "ok" or an error's code (imaging.errors)."""
+        self._requests.labels(provider, outcome).observe(seconds)
 
     def provider_state(self, provider: str, state: str) -> None:
         """Show a provider's breaker as closed, half_open or open; raises ValueError for another word."""

@@ -14,6 +14,7 @@ def test_every_metric_the_operator_was_promised_is_shown() -> None:
     metrics.update_repeated()
     metrics.job_ended("colorize", "gptge", "delivered")
     metrics.stage("wait", 1.5)
+    metrics.provider_request("gptge", 0.2, "ok")
     metrics.watch_queue(lambda: 3, lambda: 2)
     metrics.credits_moved("settle", 4)
     metrics.provider_state("gptge", "open")
@@ -25,6 +26,7 @@ def test_every_metric_the_operator_was_promised_is_shown() -> None:
         "darkroom_updates_repeated_total 1.0",
         'darkroom_jobs_total{operation="colorize",outcome="delivered",provider="gptge"} 1.0',
         'darkroom_stage_seconds_sum{stage="wait"} 1.5',
+        'darkroom_provider_request_seconds_sum{outcome="ok",provider="gptge"} 0.2',
         'darkroom_queue_depth{place="waiting"} 3.0',
         'darkroom_queue_depth{place="working"} 2.0',
         'darkroom_credits_total{kind="settle"} 4.0',

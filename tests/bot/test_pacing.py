@@ -51,7 +51,7 @@ class Telegram:
         self.made: list[tuple[float, int, str, object]] = []
         self.flooded: dict[int, list[float]] = defaultdict(list)  # chat → delays still to be answered
 
-    async def call(self, endpoint: str, chat: int, note: object = None, lift: int | None = None, **data: Any) -> Any:  # noqa: ANN401
+    async def call(self, endpoint: str, chat: int, note: object = None, lift: int | None = None, **data: Any) -> Any:
         """Make a call through the pacer; a dropped one returns True, a made one False."""
 
         async def callback() -> bool:
@@ -64,7 +64,7 @@ class Telegram:
 
         return await self.pacer.process_request(callback, (), {}, endpoint, {"chat_id": chat, **data}, lift)
 
-    def send(self, endpoint: str, chat: int, note: object = None, **data: Any) -> asyncio.Task[Any]:  # noqa: ANN401
+    def send(self, endpoint: str, chat: int, note: object = None, **data: Any) -> asyncio.Task[Any]:
         """Begin a call."""
         return asyncio.create_task(self.call(endpoint, chat, note, **data))
 

@@ -60,7 +60,7 @@ def house() -> House:
 
 
 @asynccontextmanager
-async def browsing(house: House, *, webhook: bool = True, **checks: Any) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ANN401
+async def browsing(house: House, *, webhook: bool = True, **checks: Any) -> AsyncIterator[httpx.AsyncClient]:
     app = make_app(
         metrics=Metrics(),
         checks={"database": house.check, **checks},

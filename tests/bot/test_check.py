@@ -1,0 +1,188 @@
+"""The command line, and `darkroom check` against a Telegram, a provider and a database of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import sys
+from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from typer.testing import CliRunner
+
+from bot import check, cli
+from bot.check import Finding, look, show
+from bot.logs import Redactor
+from bot.settings import PREFIX, Settings
+from bot.web import serving
+from sandbox.server import TOKEN, Sandbox
+from storage.database import Database
+from storage.migrations import HEAD
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+KEY = "sk-good"
+
+
+@asynccontextmanager
+async def vendor() -> AsyncIterator[str]:
+    """Serve a provider that knows one key and no task."""
+
+    async def answer(request: Request) -> JSONResponse:
+        good = request.headers.get("Authorization") == f"Bearer {KEY}"
+        status = 404 if good else 401
+        return JSONResponse({"status": status, "message": "no"}, status)
+
+    async with serving(Starlette(routes=[Route("/{path:path}", answer)]), "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def world(folder: Path, *, key: str = KEY, token: str = TOKEN) -> AsyncIterator[Settings]:
+    async with Sandbox() as telegram, vendor() as url:
+        yield Settings(
+            bot_token=SecretStr(token),
+            bot_api_url=telegram.url,
+            gptge_url=url,
+            gptge_token=SecretStr(key),
+            database_url=f"sqlite:///{folder / 'darkroom.db'}",
+        )
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+    """No setting from outside, and the logging that a command sets up undone."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    root, hook = logging.getLogger(), sys.excepthook
+    handlers, level = root.handlers[:], root.level
+    yield monkeypatch
+    root.handlers[:], sys.excepthook = handlers, hook
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+async def test_all_is_well(tmp_path: Path) -> None:
+    """Before the first run everything is fine, the database's absence included, and nothing is created."""
+    async with world(tmp_path) as settings:
+        telegram, provider, database = await look(settings)
+    assert telegram.fine
+    assert "@darkroom_bot" in telegram.words
+    assert "privacy mode on" in telegram.words
+    assert provider == Finding("gptge", fine=True, words="the key is good")
+    assert database.fine
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_it_works_while_the_bot_runs(tmp_path: Path) -> None:
+    """A database that is open, locked by its owner and being written to is only read."""
+    async with world(tmp_path) as settings:
+        db = await Database.open(settings.database_url)
+        async with db.begin():
+            database = (await look(settings))[-1]
+        await db.close()
+    assert database == Finding("database", fine=True, words=f"schema {HEAD}")
+
+
+async def test_wrong_keys_are_told_without_showing_them(tmp_path: Path) -> None:
+    """A bad token and a bad key are two rows that name what to mend, and show neither."""
+    async with world(tmp_path, key="sk-bad", token="1:AAwrong") as settings:
+        telegram, provider, _ = await look(settings)
+    assert (telegram.fine, provider.fine) == (False, False)
+    assert "DARKROOM_BOT_TOKEN" in telegram.words
+    assert "refused" in provider.words
+    assert "AAwrong" not in telegram.words
+    assert "sk-bad" not in provider.words
+
+
+async def test_nobody_answers(tmp_path: Path) -> None:
+    """With Telegram and provider out of reach both rows fail, with a sentence each."""
+    async with world(tmp_path) as settings:
+        pass
+    telegram, provider, _ = await look(settings)
+    assert not telegram.fine
+    assert not provider.fine
+    assert provider.words
+
+
+async def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that takes too long is a failed one."""
+    monkeypatch.setattr(check, "SECONDS", 0.0)
+    async with world(tmp_path) as settings:
+        findings = await look(settings)
+    assert [finding.words for finding in findings[:2]] == ["no answer within 0 s"] * 2
+
+
+def test_databases_that_cannot_be_used(tmp_path: Path) -> None:
+    """Another schema, a file that is no database and a missing folder are told apart."""
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        old.execute("CREATE TABLE alembic_version (version_num)")
+        old.execute("INSERT INTO alembic_version VALUES ('zz')")
+        old.commit()
+    (tmp_path / "text.db").write_text("no database at all " * 100)
+    words = []
+    for name in ("old.db", "text.db", "missing/x.db"):
+        finding = check._database(f"sqlite:///{tmp_path / name}")
+        assert not finding.fine
+        words.append(finding.words)
+    assert "schema zz" in words[0]
+    assert "not a database" in words[1]
+    assert "not a folder" in words[2]
+
+
+def test_the_table_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a finding says, it is cleaned like a log line, and its text is no markup."""
+    show([Finding("a", fine=True, words="[bold]x"), Finding("b", fine=False, words="at /bot9:zz/")], Redactor(["9:zz"]))
+    out = capsys.readouterr().out
+    assert "[bold]x" in out
+    assert "9:zz" not in out
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_wrong_settings_end_in_lines_and_status_2(clean: pytest.MonkeyPatch, command: str) -> None:
+    """An operator's error is one line each on standard error, without a traceback."""
+    clean.setenv("DARKROOM_CONCURRENCY", "many")
+    result = CliRunner().invoke(cli.app, [command])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()] == [
+        "DARKROOM_BOT_TOKEN", "DARKROOM_GPTGE_TOKEN", "DARKROOM_CONCURRENCY",
+    ]  # fmt: skip
+
+
+def test_check_ends_with_1_when_something_fails(clean: pytest.MonkeyPatch) -> None:
+    """The command prints the table and its exit status can be used by a script."""
+    clean.setenv("DARKROOM_BOT_TOKEN", "1:AAwrong")
+    clean.setenv("DARKROOM_BOT_API_URL", "http://127.0.0.1:9")
+    clean.setenv("DARKROOM_GPTGE_URL", "http://127.0.0.1:9")
+    clean.setenv("DARKROOM_GPTGE_TOKEN", "sk-bad")
+    result = CliRunner().invoke(cli.app, ["check"])
+    assert result.exit_code == 1
+    assert "✗" in result.stdout
+    assert "database" in result.stdout
+    assert "AAwrong" not in result.output
+
+
+def test_a_second_run_on_one_database_says_so(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`darkroom run` beside a running one ends with a sentence instead of sharing its database."""
+    clean.setenv("DARKROOM_BOT_TOKEN", "1:AAwrong")
+    clean.setenv("DARKROOM_GPTGE_TOKEN", "sk-bad")
+    with asyncio.Runner() as other:
+        db = other.run(Database.open(f"sqlite:///{tmp_path / 'darkroom.db'}"))
+        result = CliRunner().invoke(cli.app, ["run"])
+        other.run(db.close())
+    assert result.exit_code == 1
+    assert "another darkroom" in result.output
