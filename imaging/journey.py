@@ -92,13 +92,16 @@ class Journey:
         """Try one provider after the other. Raises PictureError or GaveUp."""
         last: ProviderError = Unavailable("no provider is in service")
         queue = deque(self._lanes)
-        task_id = resume.task_id if resume else None
-        lane = next((one for one in queue if task_id and resume and one.name == resume.provider), None)
+        lane = task_id = None
+        if resume and resume.task_id is None:
+            self._note_unknown(resume.provider)
+        elif resume:  # a provider that is configured no more cannot be asked: then it begins anew
+            lane = next((one for one in queue if one.name == resume.provider), None)
+            task_id = resume.task_id if lane else None
         if lane:
             queue.remove(lane)
-        elif resume and task_id is None:
-            self._note_unknown(resume.provider)
-        lane = lane or await self._next(queue)
+        else:
+            lane = await self._next(queue)
         while lane:
             try:
                 return await self._with(lane, task_id)

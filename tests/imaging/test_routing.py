@@ -1,0 +1,430 @@
+"""One picture's way through providers that misbehave, over real sockets."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import stamina
+from PIL import Image
+from pydantic import SecretStr
+
+from imaging import errors, journey, lane, waiting
+from imaging.gptge import GptGe
+from imaging.operations import Colorize, IdPhoto, Operation
+from imaging.picwish import PicWish
+from imaging.provider import Upload
+from imaging.routing import Resume, Router, WaitMode
+from imaging.wire import NO_FACE
+from tests.imaging.vendor import (
+    TASK_ID,
+    Behaviour,
+    Vendor,
+    body,
+    hangs,
+    picture,
+    resets,
+    running,
+    says,
+    task,
+    truncates,
+    upload,
+)
+
+QUICK = httpx.Timeout(connect=1, read=0.3, write=1, pool=1)
+DONE = says(body("gptge_query"))
+
+
+class Notes:
+    """A checkpoint and an observer that write everything down."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.outcomes: list[str] = []
+        self.states: list[str] = []
+        self.unknown = 0
+
+    async def submitting(self, provider: str) -> None:
+        """Note the intent."""
+        self.steps.append(f"submitting {provider}")
+
+    async def submitted(self, provider: str, task_id: str) -> None:
+        """Note the task."""
+        self.steps.append(f"submitted {provider} {task_id}")
+
+    async def unsubmitted(self) -> None:
+        """Note that nothing is pending."""
+        self.steps.append("unsubmitted")
+
+    def provider_request(self, provider: str, seconds: float, outcome: str) -> None:
+        """Note a request."""
+        assert seconds >= 0
+        self.outcomes.append(f"{provider} {outcome}")
+
+    def provider_state(self, provider: str, state: str) -> None:
+        """Note a breaker's change."""
+        self.states.append(f"{provider} {state}")
+
+    def unknown_submission(self, provider: str) -> None:
+        """Count it."""
+        assert provider
+        self.unknown += 1
+
+
+class House:
+    """A router over two vendors, gptge first."""
+
+    def __init__(self, first: Vendor, second: Vendor) -> None:
+        self.first = first
+        self.second = second
+        self.notes = Notes()
+        self.providers = [
+            GptGe(first.url, SecretStr("sk-a"), timeout=QUICK),
+            PicWish(second.url, SecretStr("wx-b"), timeout=QUICK),
+        ]
+        self.router = self.make()
+        second.will("GET", says(body("picwish_done")))
+
+    def make(self, *, only: int = 2, wait: WaitMode = "poll", callback_base: str | None = None) -> Router:
+        """Make the router anew, over the first `only` vendors."""
+        self.router = Router(
+            self.providers[:only], rate=1000, wait=wait, callback_base=callback_base, observer=self.notes
+        )
+        return self.router
+
+    async def develop(
+        self, operation: Operation | None = None, photo: Upload | None = None, resume: Resume | None = None
+    ) -> tuple[str, ...]:
+        """Develop a photo; give the formats of the result."""
+        result = await self.router.develop(operation or Colorize(), photo or upload(), self.notes, resume=resume)
+        formats = tuple(one.format for one in result.files)
+        result.close()
+        return formats + result.changes
+
+    @property
+    def posts(self) -> tuple[int, int]:
+        """How many paid POSTs each vendor got."""
+        return self.first.count("POST"), self.second.count("POST")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the pauses out; test_waiting.py and test_timing.py show them on a simulated clock."""
+    monkeypatch.setattr(waiting, "FIRST", 0.01)
+    monkeypatch.setattr(journey, "PATIENCE", 0.0)
+    monkeypatch.setattr(lane, "HOLD", 0.0)
+    stamina.set_testing(True, attempts=3, cap=True)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.fixture
+async def house(vendor: Vendor) -> AsyncIterator[House]:
+    async with running() as second:
+        made = House(vendor, second)
+        yield made
+        for one in made.providers:
+            await one.aclose()
+
+
+async def test_the_plain_way(house: House) -> None:
+    """Submit once, write it down before and after, poll until done, fetch."""
+    house.first.will("GET", says(task(2)), says(task(4, progress=50)), DONE)
+    assert await house.develop() == ("png",)
+    assert house.notes.steps == ["submitting gptge", f"submitted gptge {TASK_ID}"]
+    assert house.notes.outcomes == ["gptge ok"] * 5
+    assert house.posts == (1, 0)
+    await house.router.ready()
+
+
+async def test_sync(house: House) -> None:
+    """In sync mode one POST brings the result; if it answers unfinished, polling takes over."""
+    house.make(wait="sync")
+    house.first.will("POST", says(body("gptge_colorization")), says(task(4)))
+    await house.develop()
+    assert house.first.count("GET") == 0
+    assert house.first.received[0].fields["sync"] == "1"
+    await house.develop()
+    assert house.first.count("GET") == 1
+
+
+REFUSALS = [
+    says({"status": 401}, 401),
+    says({"status": 402}, 402),
+    says({"status": 400, "message": "wrong"}, 400),
+    says({"status": 404}, 404),
+    says({"status": 429}, 429, {"Retry-After": "0"}),
+    says(task(-1)),
+    says(task(-4)),
+    says(task(-99)),
+]
+
+
+@pytest.mark.parametrize("behaviour", REFUSALS)
+async def test_the_next_provider_takes_over(house: House, behaviour: Behaviour) -> None:
+    """Whatever the first one refuses or cannot do, the second one does; the refused POST is not pending."""
+    house.first.will("POST", behaviour)
+    assert await house.develop() == ("png",)
+    assert house.posts[1] == 1
+    assert "unsubmitted" in house.notes.steps
+    assert house.notes.unknown == 0
+
+
+@pytest.mark.parametrize("behaviour", [*REFUSALS, resets, hangs, says({"status": 500}, 500), says(b"<html>")])
+async def test_nothing_left_to_try(house: House, behaviour: Behaviour) -> None:
+    """When every provider fails it ends in GaveUp with the last failure as its cause."""
+    house.first.will("POST", behaviour)
+    house.second.will("POST", behaviour)
+    with pytest.raises(errors.GaveUp) as caught:
+        await house.develop()
+    assert isinstance(caught.value.__cause__, errors.ProviderError)
+
+
+async def test_nobody_listens(house: House) -> None:
+    """A refused connection is tried again, then the next provider is asked; the dead one is kept out."""
+    async with running() as gone:
+        url = gone.url
+    house.providers[0] = GptGe(url, SecretStr("sk-a"), timeout=QUICK)
+    house.make()
+    for _ in range(3):
+        assert await house.develop() == ("png",)
+    assert house.notes.outcomes.count("gptge unavailable") == 6
+    assert house.notes.states == ["gptge open"]
+    assert house.router.states() == {"gptge": "open", "picwish": "closed"}
+
+
+@pytest.mark.parametrize(
+    "lost", [resets, hangs, says(b"<html>"), says({"status": 500}, 500), says(b"", 504), says(task(0, ""))]
+)
+@pytest.mark.parametrize("only", [1, 2])
+async def test_an_unknown_outcome_costs_one_more_post(house: House, lost: Behaviour, only: int) -> None:
+    """If the answer to a paid POST is lost, one more is sent, to the next provider if there is one."""
+    house.make(only=only)
+    house.first.will("POST", lost, says(task(0)))
+    assert await house.develop() == ("png",)
+    assert house.posts == ((2, 0) if only == 1 else (1, 1))
+    assert house.notes.unknown == 1
+    assert "unsubmitted" not in house.notes.steps
+
+
+@pytest.mark.parametrize("only", [1, 2])
+async def test_two_unknown_outcomes_are_the_end(house: House, only: int) -> None:
+    """There are never more than two POSTs whose outcome is unknown."""
+    house.make(only=only)
+    house.first.will("POST", resets)
+    house.second.will("POST", resets)
+    with pytest.raises(errors.GaveUp) as caught:
+        await house.develop()
+    assert isinstance(caught.value.__cause__, errors.OutcomeUnknown)
+    assert sum(house.posts) == 2
+    assert house.notes.unknown == 2
+
+
+async def test_a_known_task_is_asked_for_and_never_submitted_again(house: House) -> None:
+    """After a restart the task_id is enough, even at a provider that is paused."""
+    house.second.will("GET", says({"status": 500}, 500), says(body("picwish_done")))
+    house.router.pause("picwish")
+    assert await house.develop(resume=Resume("picwish", TASK_ID)) == ("png",)
+    assert house.posts == (0, 0)
+    assert house.notes.steps == []
+
+
+async def test_an_unknown_outcome_before_a_restart_counts(house: House) -> None:
+    """A crash between upload and task_id allows one more POST, not two."""
+    house.make(only=1)
+    assert await house.develop(resume=Resume("gptge", None)) == ("png",)
+    assert (house.posts, house.notes.unknown) == ((1, 0), 1)
+    house.first.will("POST", resets)
+    with pytest.raises(errors.GaveUp):
+        await house.develop(resume=Resume("gptge", None))
+    assert house.posts == (2, 0)
+
+
+async def test_a_task_at_a_provider_no_longer_configured(house: House) -> None:
+    """It cannot be asked for, so the picture is submitted anew."""
+    assert await house.develop(resume=Resume("elsewhere", TASK_ID)) == ("png",)
+    assert (house.posts, house.notes.unknown) == ((1, 0), 0)
+
+
+@pytest.mark.parametrize("where", ["GET", "result"])
+async def test_what_expired_is_redone_once(house: House, where: str) -> None:
+    """A task or result that is gone is made anew once, then the next provider takes over."""
+    gone = says({"status": 404}, 404)
+    house.first.will(where, *([gone] * 3 if where == "result" else [gone]), DONE if where == "GET" else says(picture()))
+    assert await house.develop(resume=Resume("gptge", TASK_ID)) == ("png",)
+    assert house.posts == (1, 0)
+    house.first.will(where, gone)
+    assert await house.develop(resume=Resume("gptge", TASK_ID)) == ("png",)
+    assert house.posts == (2, 1)
+
+
+@pytest.mark.parametrize("state", [-2, -8])
+async def test_states_that_are_worth_one_more_task(house: House, state: int) -> None:
+    """The vendor's upload failed or it took too long: one new task there, then the next provider."""
+    house.first.will("GET", says(task(state)), DONE)
+    await house.develop()
+    assert house.posts == (2, 0)
+    house.first.will("GET", says(task(state)))
+    await house.develop()
+    assert house.posts == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "expected"),
+    [
+        (Colorize(), task(-3), errors.LinkUnreachable),
+        (Colorize(), task(-7), errors.NotAPicture),
+        (IdPhoto(), task(-1, err_info=NO_FACE), errors.NoFace),
+        (IdPhoto(), task(-7, state_detail="Face not detected"), errors.NoFace),
+    ],
+)
+async def test_the_pictures_own_faults(
+    house: House, operation: Operation, answer: dict[str, object], expected: type[Exception]
+) -> None:
+    """What the picture is to blame for is tried nowhere else."""
+    house.first.will("GET", says(answer))
+    with pytest.raises(expected):
+        await house.develop(operation)
+    assert house.posts == (1, 0)
+    assert house.notes.steps[-1] == "unsubmitted"
+
+
+async def test_no_face_is_an_id_photos_matter(house: House) -> None:
+    """Another operation that fails with such words is only a failed task."""
+    house.first.will("GET", says(task(-1, err_info=NO_FACE)))
+    await house.develop(Colorize())
+    assert house.posts == (1, 1)
+
+
+@pytest.mark.parametrize("answer", [says(task(-5)), says({"status": 413}, 413)])
+async def test_too_large_is_shrunk_once(house: House, answer: Behaviour) -> None:
+    """A picture that is too large goes again smaller, once; then the person hears the limits."""
+    large = picture("JPEG", (3000, 100))
+    house.first.will("POST", answer, says(task(0)))
+    assert await house.develop(photo=upload(large)) == ("png", "shrunk")
+    again = Image.open(io.BytesIO(house.first.received[1].files["image_file"][2]))
+    assert again.width < 3000
+    house.first.will("POST", answer)
+    with pytest.raises(errors.PictureTooLarge) as caught:
+        await house.develop(photo=upload(large))
+    assert caught.value.params == {"side": 4096, "megabytes": 20}
+    assert house.posts == (4, 0)
+
+
+@pytest.mark.parametrize("behaviour", [truncates, says(b"", 503), says(b"<html>"), says(b"", 429), resets])
+async def test_results_are_fetched_again(house: House, behaviour: Behaviour) -> None:
+    """A result that did not arrive whole is fetched once more, with a fresh URL, without another task."""
+    house.first.will("result", behaviour, says(picture()))
+    await house.develop()
+    assert house.first.count("result") == 2
+    assert house.posts == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "behaviour", [says({"status": 500}, 500), says(b"<html>"), says({"status": 429}, 429, {"Retry-After": "0"}), resets]
+)
+async def test_polls_may_fail(house: House, behaviour: Behaviour) -> None:
+    """A poll that fails is repeated; it costs nothing."""
+    house.first.will("GET", behaviour, behaviour, DONE)
+    await house.develop()
+    assert house.posts == (1, 0)
+    house.first.will("GET", behaviour)
+    await house.develop()
+    assert house.posts == (2, 1)
+
+
+async def test_a_dead_provider_is_kept_out_after_a_refused_key(house: House) -> None:
+    """One refused key is enough: pictures are not uploaded to hear it again."""
+    house.first.will("POST", says({"status": 401}, 401))
+    for _ in range(3):
+        await house.develop()
+    assert house.posts == (1, 3)
+    house.second.will("POST", says({"status": 401}, 401))
+    for _ in range(2):
+        with pytest.raises(errors.GaveUp):
+            await house.develop()
+    assert house.posts == (1, 4)
+    with pytest.raises(errors.Unavailable):
+        await house.router.ready()
+
+
+async def test_pausing(house: House) -> None:
+    """A paused provider gets no new tasks until it is resumed; with all paused the answer comes at once."""
+    house.router.pause("gptge")
+    await house.develop()
+    assert house.posts == (0, 1)
+    assert house.router.states() == {"gptge": "paused", "picwish": "closed"}
+    house.router.pause("picwish")
+    with pytest.raises(errors.GaveUp):
+        await house.develop()
+    house.router.resume("gptge")
+    await house.develop()
+    assert house.posts == (1, 1)
+
+
+async def test_callback(house: House) -> None:
+    """The callback's URL goes along; its call is verified by asking, and is good once."""
+    router = house.make(wait="callback", callback_base="https://bot.example/callback/")
+    house.first.will("GET", says(task(4)), DONE)
+    working = asyncio.create_task(house.develop())
+    while not house.notes.steps[1:]:
+        await asyncio.sleep(0.005)
+    url = house.first.received[0].fields["callback_url"]
+    base, _, token = url.rpartition("/")
+    assert (base, len(token) > 30) == ("https://bot.example/callback", True)
+    assert house.first.count("GET") == 0
+    assert not await router.on_callback("guessed", b"")
+    assert await router.on_callback(token, b"garbage")
+    assert not await router.on_callback(token, b"")
+    assert await working == ("png",)
+    assert house.first.count("GET") == 2
+
+
+async def test_a_lost_answer_is_heard_by_callback(house: House) -> None:
+    """When the paid POST's answer is lost, the callback tells the task_id and nothing is paid twice."""
+    router = house.make(wait="callback", callback_base="https://bot.example/callback")
+    house.first.will("POST", resets)
+    working = asyncio.create_task(house.develop())
+    while "gptge outcome_unknown" not in house.notes.outcomes:
+        await asyncio.sleep(0.005)
+    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
+    assert await router.on_callback(token, b'{"status":200,"data":{"task_id":"%s","state":1}}' % TASK_ID.encode())
+    assert await working == ("png",)
+    assert house.posts == (1, 0)
+    assert house.notes.steps == ["submitting gptge", f"submitted gptge {TASK_ID}"]
+
+
+async def test_a_callback_that_lies(house: House) -> None:
+    """A call that names a task nobody knows leaves the outcome unknown."""
+    router = house.make(only=1, wait="callback", callback_base="https://bot.example/callback")
+    house.first.will("POST", resets, says(task(0)))
+    house.first.will("GET", says({"status": 404}, 404), DONE)
+    working = asyncio.create_task(house.develop())
+    while "gptge outcome_unknown" not in house.notes.outcomes:
+        await asyncio.sleep(0.005)
+    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
+    assert await router.on_callback(token, b'{"task_id":"made-up"}')
+    assert await working == ("png",)
+    assert house.posts == (2, 0)
+
+
+@pytest.mark.parametrize("where", ["POST", "GET", "result"])
+async def test_it_can_be_cancelled_anywhere(house: House, where: str) -> None:
+    """A cancelled job stops at once, whatever it waits for."""
+    house.first.will(where, hangs)
+    working = asyncio.create_task(house.develop())
+    while not house.first.count(where):
+        await asyncio.sleep(0.005)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert house.notes.outcomes[-1] == "gptge cancelled"
+
+
+async def test_a_deadline_is_the_callers(house: House) -> None:
+    """asyncio.timeout around develop ends it."""
+    house.first.will("GET", says(task(4)))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await house.develop()
