@@ -32,6 +32,7 @@ from imaging.operations import OPERATIONS
 from imaging.picwish import PicWish
 from imaging.provider import Provider
 from imaging.routing import Router
+from imaging.wire import ReturnType
 from jobs.delivery import Delivery
 from jobs.dispatch import Desk
 from jobs.local import LocalDispatch
@@ -53,7 +54,7 @@ def make_providers(settings: Settings) -> list[Provider]:
     made: dict[str, Callable[[], Provider]] = {
         "gptge": lambda: GptGe(settings.gptge_url, _given(settings.gptge_token)),
         "picwish": lambda: PicWish(
-            settings.picwish_url, _given(settings.picwish_api_key), return_type=settings.picwish_return_type
+            settings.picwish_url, _given(settings.picwish_api_key), return_type=ReturnType(settings.picwish_return_type)
         ),
     }
     return [made[name]() for name in settings.providers]
@@ -87,7 +88,13 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         providers = make_providers(settings)
         for provider in providers:
             stack.push_async_callback(provider.aclose)
-        router = Router(providers, rate=settings.provider_rate, wait=settings.wait, observer=metrics)
+        router = Router(
+            providers,
+            rate=settings.provider_rate,
+            wait=settings.wait,
+            callback_base=f"{settings.public_url}/callback",
+            observer=metrics,
+        )
         delivery = Delivery(bot, files, words.say, metrics.duplicate_delivery)
         runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout)
         dispatch = LocalDispatch(runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency)

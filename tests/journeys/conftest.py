@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bot.app import running
 from bot.settings import Settings
@@ -26,16 +26,18 @@ def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One engine for all journeys: starting its workers takes longer than most of them."""
     port = tmp_path_factory.mktemp("engine") / "port"
     command = [sys.executable, "-m", "engine", "--port", "0", "--port-file", str(port), "--workers", "1"]
-    engine = subprocess.Popen(command, env={**os.environ, "ENGINE_KEYS": KEY})
-    asyncio.run(_written(port))
-    yield f"http://127.0.0.1:{port.read_text().strip()}"
-    engine.send_signal(signal.SIGTERM)
-    engine.wait(15)
+    with subprocess.Popen(command, env={**os.environ, "ENGINE_KEYS": KEY}) as engine:
+        try:
+            asyncio.run(_written(port, engine))
+            yield f"http://127.0.0.1:{port.read_text().strip()}"
+        finally:
+            engine.terminate()
 
 
-async def _written(file: Path) -> None:
+async def _written(file: Path, engine: subprocess.Popen[bytes]) -> None:
     async with asyncio.timeout(START_SECONDS):
         while not file.exists():
+            assert engine.poll() is None, "the engine did not start"
             await asyncio.sleep(0.05)
 
 
@@ -93,7 +95,7 @@ async def closed_house(tmp_path: Path, engine_url: str) -> AsyncIterator[House]:
 
 def make_settings(**values: Any) -> Settings:
     """Build settings that nothing around the test can change."""
-    return Settings(bot_token=TOKEN, **values)
+    return Settings(bot_token=SecretStr(TOKEN), **values)
 
 
 @pytest.fixture
