@@ -34,7 +34,7 @@ def bring_up(path: Path, *, upgrade: bool) -> None:
 def _version(path: Path) -> str | None:
     if not path.exists():
         return None
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             return None
         found: str = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
@@ -44,8 +44,10 @@ def _version(path: Path) -> str | None:
 def _upgrade(path: Path) -> None:
     from alembic import command  # noqa: PLC0415  0.2 s and 10 MB that a database already at HEAD never needs
 
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+    # The driver left to itself begins no transaction before CREATE TABLE: a kill would leave half a schema behind.
+    engine = sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(path, isolation_level=None))
     with engine.begin() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         command.upgrade(config(connection), "head")
     engine.dispose()
 
