@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -110,11 +110,10 @@ class Database:
                 await self._writer.execute_fetchall("BEGIN IMMEDIATE")
                 yield Connection(self._writer)
             except BaseException:
-                # Shielded: the driver runs its queue in order, so the rollback is before whatever comes next.
-                await asyncio.shield(asyncio.ensure_future(self._roll_back()))
+                await _surely(self._roll_back())
                 raise
             else:
-                await asyncio.shield(asyncio.ensure_future(self._commit()))
+                await _surely(self._commit())
 
     async def _commit(self) -> None:
         try:
@@ -153,6 +152,21 @@ class Database:
         await self._reader.close()
         if self._lock is not None:
             self._lock.close()
+
+
+async def _surely(step: Coroutine[Any, Any, None]) -> None:
+    """Finish `step` before anything else, even when cancelled: the next transaction needs this one closed."""
+    task = asyncio.ensure_future(step)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # heard of, but the cancellation comes first
+        raise cancelled
+    task.result()
 
 
 def _passes(error: Exception) -> bool:
