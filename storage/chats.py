@@ -54,8 +54,8 @@ _expected = sa.select(expectations).where(_mine & (expectations.c.at > sa.bindpa
 _forget = sa.delete(expectations).where(_mine).returning(expectations.c.user_id)
 _here: sa.BindParameter[int] = sa.bindparam("old")
 _there: sa.BindParameter[int] = sa.bindparam("new")
+_drop = sa.delete(chats).where(chats.c.chat_id == _there)
 _move = [
-    sa.delete(chats).where(chats.c.chat_id == _there),
     *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger)),
     sa.delete(expectations).where(expectations.c.chat_id == _here),
     # Message numbers start again in a supergroup: what a job replied to, and was asked by, has no number there.
@@ -122,8 +122,8 @@ async def forget_expected(conn: Connection, chat_id: int, user_id: int) -> bool:
 
 async def migrate(conn: Connection, old: int, new: int) -> None:
     """Carry a group's settings, credits and jobs over to the supergroup it became. Doing it twice changes nothing."""
-    if await get(conn, old) is None:
-        return
+    if await get(conn, old) is not None:
+        await conn.all(_drop, new=new)
     for statement in _move:
         await conn.all(statement, old=old, new=new)
     await move_balance(conn, old, new)

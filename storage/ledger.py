@@ -84,6 +84,7 @@ _put = _put.on_conflict_do_update(
 )
 _drop_balance = sa.delete(balances).where(balances.c.chat_id == _chat)
 _write = insert(ledger).on_conflict_do_nothing().returning(ledger.c.id)
+_by_source = sa.select(ledger.c.id).where(ledger.c.source == sa.bindparam("origin"))
 _hold_of = sa.select(ledger).where((ledger.c.job_id == sa.bindparam("job")) & (ledger.c.kind == "hold"))
 _spent = sa.select(spending.c.credits).where(spending.c.day == sa.bindparam("day"))
 _spend = insert(spending)
@@ -202,6 +203,8 @@ async def grant(
     Raises LedgerError when fewer than none would be left.
     """
     had = await quota(conn, chat_id, terms)
+    if await conn.one(_by_source, origin=source):
+        return had
     if had.bought + credits < 0:
         message = f"{had.bought} credits are there to take"
         raise LedgerError(message)
