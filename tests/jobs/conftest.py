@@ -1,0 +1,5 @@
+"""Fixtures for the tests of the room jobs."""
+
+from tests.databases import db, path, template
+
+__all__ = ["db", "path", "template"]

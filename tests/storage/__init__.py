@@ -1,0 +1,1 @@
+"""Tests of the room storage, on real SQLite files."""
