@@ -7,7 +7,6 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -147,11 +146,11 @@ class Control:
             self.faults.waiting.clear()
         return True
 
-    async def flood(self, act: Act) -> Json:
-        """Set the flood limits."""
+    async def flood(self, act: Act) -> bool:
+        """Set the flood limits; those not given are off."""
         for name in ("per_second", "per_chat_second", "per_group_minute"):
             setattr(self.faults.flood, name, act.asked.get(name, 0))
-        return {name: value for name, value in asdict(self.faults.flood).items() if name != "sent"}
+        return True
 
     async def commands(self, act: Act) -> list[Json]:
         """Return all commands a bot has set: scope, language and commands."""

@@ -16,13 +16,13 @@ ADMIN_RIGHTS = (
 
 def member_shape(world: World, chat: Chat, user_id: int) -> Json:
     """Return Telegram's ChatMember for a user, in the chat or not."""
-    member = chat.members.get(user_id, {"status": "left"})
-    shape: Json = {"user": world.user(user_id), **member}
-    if shape["status"] == "creator":
+    status = chat.members.get(user_id, {}).get("status") or chat.gone.get(user_id, "left")
+    shape: Json = {"user": world.user(user_id), "status": status}
+    if status == "creator":
         shape["is_anonymous"] = False
-    elif shape["status"] == "administrator":
+    elif status == "administrator":
         shape |= dict.fromkeys(ADMIN_RIGHTS, True) | {"is_anonymous": False}
-    elif shape["status"] == "kicked":
+    elif status == "kicked":
         shape["until_date"] = 0
     return shape
 
@@ -32,9 +32,10 @@ def change(world: World, chat: Chat, user_id: int, status: str, by: Json) -> Non
     old = member_shape(world, chat, user_id)
     if status in {"left", "kicked"}:
         chat.members.pop(user_id, None)
+        chat.gone[user_id] = status
     else:
         chat.members[user_id] = {"status": status}
-    new = member_shape(world, chat, user_id) | {"status": status}
+    new = member_shape(world, chat, user_id)
     if old["status"] == status:
         return
     update = {"chat": chat.shape, "from": by, "date": world.now(), "old_chat_member": old, "new_chat_member": new}

@@ -80,11 +80,8 @@ def _kinds(kinds: str) -> tuple[str, ...]:
 
 def _read(name: str, value: Any, kinds: str) -> Any:
     """Read one parameter: the first of *kinds* that fits wins."""
-    if isinstance(value, str):
-        read = _from_string(value, kinds)
-    else:
-        read = value if _fits_any(value, kinds) else None
-    if read is None:
+    read = _from_string(value, kinds) if isinstance(value, str) else value
+    if read is None or not (isinstance(value, str) or _fits_any(value, kinds)):
         raise bad_request(f'can\'t parse "{name}": it must be {kinds.rstrip("!").replace("|", " or ")}')
     return read
 

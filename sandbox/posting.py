@@ -25,7 +25,8 @@ def chat_for_bot(world: World, bot: Bot, chat_id: int | str) -> Chat:
         words = "group chat was upgraded to a supergroup chat"
         raise bad_request(words, migrate_to_chat_id=chat.migrated_to)
     if bot.id not in chat.members:
-        raise forbidden(f"bot was kicked from the {chat.shape['type']} chat")
+        how = "was kicked from" if chat.gone.get(bot.id) == "kicked" else "is not a member of"
+        raise forbidden(f"bot {how} the {chat.shape['type']} chat")
     return chat
 
 

@@ -80,11 +80,15 @@ class Bot:
 
 @dataclass
 class Chat:
-    """A chat: *key* tells private chats of one person with several bots apart; *shape* is Telegram's Chat."""
+    """A chat: *key* tells private chats of one person with several bots apart; *shape* is Telegram's Chat.
+
+    *members* holds Telegram's ChatMember without the user, *gone* the status of those who left or were removed.
+    """
 
     key: str
     shape: Json
     members: dict[int, Json] = field(default_factory=dict)
+    gone: dict[int, str] = field(default_factory=dict)
     messages: dict[int, Json] = field(default_factory=dict)
     topics: dict[int, str] = field(default_factory=dict)
     last_id: int = 0

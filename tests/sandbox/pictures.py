@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def picture(width: int = 640, height: int = 480, form: str = "JPEG", mode: str = "RGB") -> bytes:
-    """A picture whose corners differ, so that turning it would show."""
+    """Return a picture whose corners differ, so that turning it would show."""
     image = Image.linear_gradient("L").resize((width, height)).convert(mode)
     out = io.BytesIO()
     image.save(out, form)
