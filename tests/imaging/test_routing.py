@@ -2,25 +2,20 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
-import stamina
 from PIL import Image
 from pydantic import SecretStr
 
-from imaging import errors, journey, lane, waiting
+from imaging import errors
 from imaging.gptge import GptGe
 from imaging.operations import Colorize, IdPhoto, Operation
-from imaging.picwish import PicWish
-from imaging.provider import Upload
-from imaging.routing import Resume, Router, WaitMode
+from imaging.routing import Resume
 from imaging.wire import NO_FACE
+from tests.imaging.house import DONE, QUICK, House
 from tests.imaging.vendor import (
     TASK_ID,
     Behaviour,
-    Vendor,
     body,
     hangs,
     picture,
@@ -31,101 +26,6 @@ from tests.imaging.vendor import (
     truncates,
     upload,
 )
-
-QUICK = httpx.Timeout(connect=1, read=0.3, write=1, pool=1)
-DONE = says(body("gptge_query"))
-
-
-class Notes:
-    """A checkpoint and an observer that write everything down."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.outcomes: list[str] = []
-        self.states: list[str] = []
-        self.unknown = 0
-
-    async def submitting(self, provider: str) -> None:
-        """Note the intent."""
-        self.steps.append(f"submitting {provider}")
-
-    async def submitted(self, provider: str, task_id: str) -> None:
-        """Note the task."""
-        self.steps.append(f"submitted {provider} {task_id}")
-
-    async def unsubmitted(self) -> None:
-        """Note that nothing is pending."""
-        self.steps.append("unsubmitted")
-
-    def provider_request(self, provider: str, seconds: float, outcome: str) -> None:
-        """Note a request."""
-        assert seconds >= 0
-        self.outcomes.append(f"{provider} {outcome}")
-
-    def provider_state(self, provider: str, state: str) -> None:
-        """Note a breaker's change."""
-        self.states.append(f"{provider} {state}")
-
-    def unknown_submission(self, provider: str) -> None:
-        """Count it."""
-        assert provider
-        self.unknown += 1
-
-
-class House:
-    """A router over two vendors, gptge first."""
-
-    def __init__(self, first: Vendor, second: Vendor) -> None:
-        self.first = first
-        self.second = second
-        self.notes = Notes()
-        self.providers = [
-            GptGe(first.url, SecretStr("sk-a"), timeout=QUICK),
-            PicWish(second.url, SecretStr("wx-b"), timeout=QUICK),
-        ]
-        self.router = self.make()
-        second.will("GET", says(body("picwish_done")))
-
-    def make(self, *, only: int = 2, wait: WaitMode = "poll", callback_base: str | None = None) -> Router:
-        """Make the router anew, over the first `only` vendors."""
-        self.router = Router(
-            self.providers[:only], rate=1000, wait=wait, callback_base=callback_base, observer=self.notes
-        )
-        return self.router
-
-    async def develop(
-        self, operation: Operation | None = None, photo: Upload | None = None, resume: Resume | None = None
-    ) -> tuple[str, ...]:
-        """Develop a photo; give the formats of the result."""
-        result = await self.router.develop(operation or Colorize(), photo or upload(), self.notes, resume=resume)
-        formats = tuple(one.format for one in result.files)
-        result.close()
-        return formats + result.changes
-
-    @property
-    def posts(self) -> tuple[int, int]:
-        """How many paid POSTs each vendor got."""
-        return self.first.count("POST"), self.second.count("POST")
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Leave the pauses out; test_waiting.py and test_timing.py show them on a simulated clock."""
-    monkeypatch.setattr(waiting, "FIRST", 0.01)
-    monkeypatch.setattr(journey, "PATIENCE", 0.0)
-    monkeypatch.setattr(lane, "HOLD", 0.0)
-    stamina.set_testing(True, attempts=3, cap=True)
-    yield
-    stamina.set_testing(False)
-
-
-@pytest.fixture
-async def house(vendor: Vendor) -> AsyncIterator[House]:
-    async with running() as second:
-        made = House(vendor, second)
-        yield made
-        for one in made.providers:
-            await one.aclose()
 
 
 async def test_the_plain_way(house: House) -> None:
@@ -361,52 +261,6 @@ async def test_pausing(house: House) -> None:
     house.router.resume("gptge")
     await house.develop()
     assert house.posts == (1, 1)
-
-
-async def test_callback(house: House) -> None:
-    """The callback's URL goes along; its call is verified by asking, and is good once."""
-    router = house.make(wait="callback", callback_base="https://bot.example/callback/")
-    house.first.will("GET", says(task(4)), DONE)
-    working = asyncio.create_task(house.develop())
-    while not house.notes.steps[1:]:
-        await asyncio.sleep(0.005)
-    url = house.first.received[0].fields["callback_url"]
-    base, _, token = url.rpartition("/")
-    assert (base, len(token) > 30) == ("https://bot.example/callback", True)
-    assert house.first.count("GET") == 0
-    assert not await router.on_callback("guessed", b"")
-    assert await router.on_callback(token, b"garbage")
-    assert not await router.on_callback(token, b"")
-    assert await working == ("png",)
-    assert house.first.count("GET") == 2
-
-
-async def test_a_lost_answer_is_heard_by_callback(house: House) -> None:
-    """When the paid POST's answer is lost, the callback tells the task_id and nothing is paid twice."""
-    router = house.make(wait="callback", callback_base="https://bot.example/callback")
-    house.first.will("POST", resets)
-    working = asyncio.create_task(house.develop())
-    while "gptge outcome_unknown" not in house.notes.outcomes:
-        await asyncio.sleep(0.005)
-    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
-    assert await router.on_callback(token, b'{"status":200,"data":{"task_id":"%s","state":1}}' % TASK_ID.encode())
-    assert await working == ("png",)
-    assert house.posts == (1, 0)
-    assert house.notes.steps == ["submitting gptge", f"submitted gptge {TASK_ID}"]
-
-
-async def test_a_callback_that_lies(house: House) -> None:
-    """A call that names a task nobody knows leaves the outcome unknown."""
-    router = house.make(only=1, wait="callback", callback_base="https://bot.example/callback")
-    house.first.will("POST", resets, says(task(0)))
-    house.first.will("GET", says({"status": 404}, 404), DONE)
-    working = asyncio.create_task(house.develop())
-    while "gptge outcome_unknown" not in house.notes.outcomes:
-        await asyncio.sleep(0.005)
-    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
-    assert await router.on_callback(token, b'{"task_id":"made-up"}')
-    assert await working == ("png",)
-    assert house.posts == (2, 0)
 
 
 @pytest.mark.parametrize("where", ["POST", "GET", "result"])
