@@ -64,13 +64,13 @@ class Catalogue:
         if isinstance(value, timedelta):
             return self._digits(format_timedelta(value, locale=self.locale))
         if isinstance(value, int):
-            return self._digits(format_decimal(value, locale=self.locale))
+            return self._digits(format_decimal(value, locale=self.locale, numbering_system="default"))
         quoted = value.translate(_BIDI)
         quoted = quoted if len(quoted) <= LONGEST_QUOTE else quoted[:LONGEST_QUOTE] + "…"
         return f"{_ISOLATE}{quoted}{_END_ISOLATE}" if self._rtl else quoted
 
     def _digits(self, text: str) -> str:
-        # Babel's format_timedelta knows Latin digits only, so all numbers are turned here, alike.
+        # Babel knows each language's separators but writes Latin digits everywhere.
         return text.translate(_PERSIAN_DIGITS) if self.locale.default_numbering_system == "arabext" else text
 
 
