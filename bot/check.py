@@ -20,7 +20,7 @@ from imaging.errors import ImagingError, KeyRefused
 from storage.migrations import HEAD, SchemaError, bring_up
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from bot.logs import Redactor
     from bot.settings import Settings
@@ -40,13 +40,12 @@ class Finding:
 
 async def look(settings: Settings) -> list[Finding]:
     """Run all checks side by side; never raises for what an operator can mend."""
-    providers = make_providers(settings)
-    checks: dict[str, Callable[[], Awaitable[Finding]]] = {
-        "Telegram": lambda: _telegram(settings),
-        **{provider.name: lambda provider=provider: _provider(provider) for provider in providers},  # type: ignore[misc]
-        "database": lambda: asyncio.to_thread(_database, settings.database_url),
-    }
-    return list(await asyncio.gather(*(_in_time(part, check()) for part, check in checks.items())))
+    checks = [
+        ("Telegram", _telegram(settings)),
+        *((it.name, _provider(it, getattr(settings, f"{it.name}_url"))) for it in make_providers(settings)),
+        ("database", asyncio.to_thread(_database, settings.database_url)),
+    ]
+    return list(await asyncio.gather(*(_in_time(part, check) for part, check in checks)))
 
 
 async def _in_time(part: str, check: Awaitable[Finding]) -> Finding:
@@ -69,13 +68,13 @@ async def _telegram(settings: Settings) -> Finding:
     return Finding("Telegram", fine=True, words=f"@{me.username}, id {me.id}, privacy mode {privacy}")
 
 
-async def _provider(provider: Provider) -> Finding:
+async def _provider(provider: Provider, url: str) -> Finding:
     try:
         await provider.check()
     except KeyRefused:
         return Finding(provider.name, fine=False, words="the key was refused, or is not enabled for this service")
     except ImagingError as error:
-        return Finding(provider.name, fine=False, words=str(error))
+        return Finding(provider.name, fine=False, words=f"{url}: {error}")
     finally:
         await provider.aclose()
     return Finding(provider.name, fine=True, words="the key is good")

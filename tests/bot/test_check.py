@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import subprocess
 import sys
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
@@ -115,7 +116,7 @@ async def test_nobody_answers(tmp_path: Path) -> None:
     telegram, provider, _ = await look(settings)
     assert not telegram.fine
     assert not provider.fine
-    assert provider.words
+    assert provider.words.startswith(settings.gptge_url)
 
 
 async def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,3 +187,9 @@ def test_a_second_run_on_one_database_says_so(clean: pytest.MonkeyPatch, tmp_pat
         other.run(db.close())
     assert result.exit_code == 1
     assert "another darkroom" in result.output
+
+
+def test_the_module_is_the_command() -> None:
+    """`python -m bot` is `darkroom`, name and all."""
+    done = subprocess.run([sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=True)
+    assert "Usage: darkroom" in done.stdout

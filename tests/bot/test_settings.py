@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.settings import PREFIX, WEBHOOK_PORT, Settings, SettingsError, load_settings
@@ -124,6 +124,7 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         ("PROVIDERS", ",", "at least one"),
         ("PICWISH_RETURN_TYPE", "3", "should be sync"),
         ("HTTP_PORT", "70000", "65535"),
+        ("TELEGRAM_RATES", "3", "did you mean DARKROOM_TELEGRAM_RATE?"),
         ("DATABASE_URL", "sqlite://", "sqlite:///"),
         ("DATABASE_URL", "sqlite:///:memory:", "a file's path"),
         ("DAILY_ALLOWANCE", "-1", "greater than or equal to 0"),
@@ -174,9 +175,10 @@ def test_settings_are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
         load(monkeypatch).concurrency = 1
 
 
+@settings(max_examples=15)
 @given(st.integers(1, 86_400))
 def test_seconds_in_any_unit(seconds: int) -> None:
     """A plain number, s, m and h mean the same time."""
     for text in (f"{seconds}", f"{seconds}s", f" {seconds / 60:.9f} M", f"{seconds / 3600:.9f}h"):
-        settings = Settings(bot_token=TOKEN, gptge_token="k", job_timeout=text)  # type: ignore[arg-type]
-        assert settings.job_timeout == pytest.approx(seconds, abs=0.001)
+        made = Settings(bot_token=TOKEN, gptge_token="k", job_timeout=text)  # type: ignore[arg-type]
+        assert made.job_timeout == pytest.approx(seconds, abs=0.001)
