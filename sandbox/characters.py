@@ -88,6 +88,10 @@ class Chat:
             if loop.time() >= deadline:
                 raise WaitedInVain(f"no {what} in {timeout} s")
 
+    async def permit(self, **permissions: bool) -> None:
+        """Set what members that are no admins may do: can_send_photos=False and the like."""
+        await self.tg.do("permit", chat=self.key, permissions=permissions)
+
     async def topic(self, person: "Person", name: str) -> int:
         """Open a forum topic; return its message_thread_id."""
         return int(await self.tg.do("topic", chat=self.key, person=person.id, name=name))
@@ -215,6 +219,12 @@ class Person:
                 "press", person=self.id, chat=key, message=message.id, button=button, inaccessible=inaccessible
             )
         )
+
+    async def pay(self, message: Message, chat: Chat | None = None, **more: Any) -> Json:
+        """Pay an invoice in Stars; return the SuccessfulPayment. *more*: twice (the bot hears twice), patience."""
+        key = (chat or self.chat).key
+        paid: Json = await self.tg.do("pay", person=self.id, chat=key, message=message.id, **more)
+        return paid
 
     async def react(self, message: Message, emoji: str, chat: Chat | None = None) -> None:
         """React to a message."""

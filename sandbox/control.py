@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox import membership, people
+from sandbox import membership, paying, people
 from sandbox.botapi import answer, read
 from sandbox.errors import Refused
 from sandbox.faults import Fault, Faults
@@ -33,6 +33,8 @@ PEOPLE: dict[str, Action] = {
     "member": membership.member,
     "block": membership.block,
     "migrate": membership.migrate,
+    "permit": membership.permit,
+    "pay": paying.pay,
     "topic": membership.new_topic,
 }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.privacy import is_admin
 from sandbox.updates import push
-from sandbox.world import Chat, World
+from sandbox.world import Bot, Chat, Person, World
 
 Json = dict[str, Any]
 ADMIN_RIGHTS = (
@@ -44,3 +44,13 @@ def change(world: World, chat: Chat, user_id: int, status: str, by: Json) -> Non
     for bot in world.bots_in(chat):
         if is_admin(chat, bot.id) and bot.id != user_id:
             push(world, bot, "chat_member", update)
+
+
+def set_blocked(world: World, person: Person, bot: Bot, *, blocked: bool) -> None:
+    """Let a person block a bot or unblock it, and tell the bot."""
+    (person.blocked.add if blocked else person.blocked.discard)(bot.id)
+    member: Json = {"user": bot.user, "status": "member"}
+    kicked: Json = {"user": bot.user, "status": "kicked", "until_date": 0}
+    old, new = (member, kicked) if blocked else (kicked, member)
+    update = {"chat": world.private_chat(person, bot).shape, "from": person.user, "date": world.now()}
+    push(world, bot, "my_chat_member", update | {"old_chat_member": old, "new_chat_member": new})

@@ -1,11 +1,10 @@
-"""Who is in a group: joining, leaving, being made an admin, migrating; and blocking a bot in private."""
+"""Who is in a group: joining, leaving, being made an admin, migrating; what a group permits, and blocking a bot."""
 
 from typing import Any
 
-from sandbox.members import change
+from sandbox.members import change, set_blocked
 from sandbox.people import Act
 from sandbox.posting import post
-from sandbox.updates import push
 
 Json = dict[str, Any]
 
@@ -26,17 +25,13 @@ async def member(act: Act) -> bool:
 
 async def block(act: Act) -> bool:
     """Block a bot in private, or unblock it."""
-    bot = act.world.bots_by_id[act.asked["bot"]]
-    blocked = act.asked["blocked"]
-    (act.person.blocked.add if blocked else act.person.blocked.discard)(bot.id)
-    chat = act.world.private_chat(act.person, bot)
-    was, now = ("member", "kicked") if blocked else ("kicked", "member")
-    shape = {"user": bot.user}
-    before, after = (
-        {**shape, "status": status, **({"until_date": 0} if status == "kicked" else {})} for status in (was, now)
-    )
-    update = {"chat": chat.shape, "from": act.person.user, "date": act.world.now()}
-    push(act.world, bot, "my_chat_member", update | {"old_chat_member": before, "new_chat_member": after})
+    set_blocked(act.world, act.person, act.world.bots_by_id[act.asked["bot"]], blocked=act.asked["blocked"])
+    return True
+
+
+async def permit(act: Act) -> bool:
+    """Set what members that are no admins may do in a group (fields of ChatPermissions)."""
+    act.chat.permissions.update(act.asked["permissions"])
     return True
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sandbox.entities import found_in
 from sandbox.errors import bad_request
+from sandbox.members import set_blocked
 from sandbox.methods.media import new_document, new_photo
 from sandbox.parameters import Upload
 from sandbox.posting import post
@@ -51,7 +52,8 @@ def speak(act: Act, content: Json) -> Json:
     chat, asked, user = act.chat, act.asked, act.person.user
     if chat.private and chat.bot is not None:
         act.person.started.add(chat.bot)
-        act.person.blocked.discard(chat.bot)
+        if chat.bot in act.person.blocked:
+            set_blocked(act.world, act.person, act.world.bots_by_id[chat.bot], blocked=False)
     elif user["id"] not in chat.members:
         raise bad_request("this person is not in the chat")
     sender: Json = {"from": user}

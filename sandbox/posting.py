@@ -10,6 +10,11 @@ from sandbox.world import Bot, Chat, World
 
 Json = dict[str, Any]
 CALLBACK_DATA_BYTES = 64
+RIGHTS = {
+    "text": ("can_send_messages", "text messages"),
+    "photo": ("can_send_photos", "photos"),
+    "document": ("can_send_documents", "documents"),
+}
 
 
 def chat_for_bot(world: World, bot: Bot, chat_id: int | str) -> Chat:
@@ -109,6 +114,13 @@ def markup(chat: Chat, reply_markup: Json | None) -> Json:
     if "inline_keyboard" in reply_markup:
         return {"reply_markup": reply_markup} if reply_markup["inline_keyboard"] else {}
     return {"_markup": reply_markup}  # people see it, other bots and the answer do not
+
+
+def permitted(bot: Bot, chat: Chat, content: Json) -> None:
+    """Refuse what members may not send in this group, unless the bot is an admin."""
+    for kind, (right, words) in RIGHTS.items():
+        if kind in content and not chat.permissions.get(right, True) and not is_admin(chat, bot.id):
+            raise bad_request(f"not enough rights to send {words} to the chat")
 
 
 def may_delete(bot: Bot, chat: Chat, message: Json) -> bool:

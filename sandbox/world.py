@@ -71,6 +71,8 @@ class Bot:
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     profile: dict[tuple[str, str], str] = field(default_factory=dict)
     queries: dict[str, Json] = field(default_factory=dict)
+    checkouts: dict[str, asyncio.Future[str]] = field(default_factory=dict)
+    stars: list[Json] = field(default_factory=list)
 
     @property
     def id(self) -> int:
@@ -90,6 +92,7 @@ class Chat:
     members: dict[int, Json] = field(default_factory=dict)
     gone: dict[int, str] = field(default_factory=dict)
     messages: dict[int, Json] = field(default_factory=dict)
+    permissions: dict[str, bool] = field(default_factory=dict)
     topics: dict[int, str] = field(default_factory=dict)
     last_id: int = 0
     last_bot: int | None = None

@@ -9,6 +9,8 @@ from sandbox.privacy import is_admin
 from sandbox.registry import Call, method
 
 Json = dict[str, Any]
+PERMISSIONS = ("can_send_messages", "can_send_photos", "can_send_documents", "can_send_other_messages")
+GIFTS = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
 
 
 @method
@@ -17,11 +19,8 @@ async def getChat(call: Call) -> Json:  # noqa: N802  Telegram's name
     chat = chat_for_bot(call.world, call.bot, call["chat_id"])
     full = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": dict.fromkeys(GIFTS, False)}
     if not chat.private:
-        full["permissions"] = {"can_send_messages": True, "can_send_photos": True, "can_send_documents": True}
+        full["permissions"] = dict.fromkeys(PERMISSIONS, True) | chat.permissions
     return chat.shape | full
-
-
-GIFTS = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
 
 
 @method

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.errors import bad_request
 from sandbox.formatting import formatted
 from sandbox.parameters import REACTIONS
-from sandbox.posting import chat_for_bot, markup, post, reply_target, topic
+from sandbox.posting import chat_for_bot, markup, permitted, post, reply_target, topic
 from sandbox.registry import Call, method
 from sandbox.world import Chat
 
@@ -20,6 +20,7 @@ ACTIONS = {
 def say(call: Call, content: Json, chat: Chat | None = None) -> Json:
     """Post a message from the calling bot, with the parameters that all sending methods share."""
     chat = chat or chat_for_bot(call.world, call.bot, call["chat_id"])
+    permitted(call.bot, chat, content)
     content |= markup(chat, call.get("reply_markup"))
     reply = reply_target(chat, call.get("reply_parameters"))
     thread = topic(chat, call.get("message_thread_id"))
