@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.metrics import Metrics
 
 MAX_UPDATE = 2**20  # bytes; Telegram's updates stay far below
-MAX_CALLBACK = 2**16  # bytes of a callback's body that are read (and thrown away)
+MAX_CALLBACK = 2**16  # bytes of a callback's body that are read
 BODY_SECONDS = 10.0  # a body that takes longer is an attack or a dead line
 CHECK_SECONDS = 3.0  # longest time one readiness check may take
 READY_CACHE = 5.0  # seconds an answer of /readyz is reused, so that asking often costs nothing
@@ -95,12 +95,12 @@ def make_app(
     checks: Mapping[str, Callable[[], Awaitable[object]]],
     accept: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
     secret: SecretStr | None = None,
-    on_callback: Callable[[str], Awaitable[bool]] | None = None,
+    on_callback: Callable[[str, bytes], Awaitable[bool]] | None = None,
 ) -> Starlette:
     """Make the application; `accept` and `on_callback` decide whether /telegram and /callback exist.
 
     `accept` returns once the update is written down and raises when it could not be (Telegram then
-    sends it again). `secret` must come with `accept`. `on_callback` takes the URL's token and tells
+    sends it again). `secret` must come with `accept`. `on_callback` takes the URL's token and the body, and tells
     whether it was known.
     """
     readiness = Readiness(checks)
@@ -153,12 +153,13 @@ def _telegram(
     return telegram
 
 
-def _callback(on_callback: Callable[[str], Awaitable[bool]]) -> Callable[[Request], Awaitable[Response]]:
+def _callback(on_callback: Callable[[str, bytes], Awaitable[bool]]) -> Callable[[Request], Awaitable[Response]]:
     async def callback(request: Request) -> Response:
-        # The body is hearsay: the task is asked for by GET. It is read only to end the exchange politely.
-        known = await on_callback(request.path_params["token"])
+        # The body is hearsay: whatever task it names is asked for by GET.
+        body = b""
         with contextlib.suppress(_TooLargeError, TimeoutError):
-            await _body(request, MAX_CALLBACK)
+            body = await _body(request, MAX_CALLBACK)
+        known = await on_callback(request.path_params["token"], body)
         return Response(status_code=200 if known else 404)
 
     return callback

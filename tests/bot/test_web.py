@@ -31,6 +31,7 @@ class House:
     def __init__(self) -> None:
         self.accepted: list[dict[str, Any]] = []
         self.hints: list[str] = []
+        self.said: list[bytes] = []
         self.broken = False
         self.asked = 0
 
@@ -40,8 +41,9 @@ class House:
             raise OSError("disk full: /secret/path")
         self.accepted.append(update)
 
-    async def on_callback(self, token: str) -> bool:
+    async def on_callback(self, token: str, body: bytes) -> bool:
         """Take a hint."""
+        self.said.append(body)
         if self.broken:
             raise OSError("disk full: /secret/path")
         self.hints.append(token)
@@ -155,6 +157,7 @@ async def test_a_callback_is_a_hint_by_its_token_only(house: House) -> None:
         assert (await client.post("/callback/known", content=b"x" * (MAX_CALLBACK + 1))).status_code == 200
         assert (await client.post("/callback/other", content=b"{")).status_code == 404
         assert house.hints == ["known", "other"]
+        assert house.said == [b"", b"{"]  # too long is as good as nothing said
         house.broken = True
         reply = await client.post("/callback/known")
         assert (reply.status_code, reply.text) == (500, "Internal Server Error")
