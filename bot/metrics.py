@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROVIDER_STATES = ("closed", "half_open", "open")  # a circuit breaker's words: closed means in use
+# A circuit breaker's words: closed means in use; paused: until a Retry-After has passed.
+PROVIDER_STATES = ("closed", "half_open", "open", "paused")
 # From one hot call on a LAN to the longest job the default timeout allows.
 STAGE_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600)
 
@@ -74,7 +75,7 @@ class Metrics:
         self._requests.labels(provider, outcome).observe(seconds)
 
     def provider_state(self, provider: str, state: str) -> None:
-        """Show a provider's breaker as closed, half_open or open; raises ValueError for another word."""
+        """Show a provider's breaker as closed, half_open, open or paused; raises ValueError for another word."""
         if state not in PROVIDER_STATES:
             raise ValueError(state)
         for each in PROVIDER_STATES:

@@ -4,108 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from collections import OrderedDict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
+
+from bot.windows import MESSAGE, RESULT, SMALL, Call, Chat, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from telegram._utils.types import JSONDict
 
-# Telegram's FAQ: about one message a second in a chat (short bursts pass), 20 a minute in a group.
-CHAT_WINDOW = (3, 3.0)
-GROUP_WINDOW = (20, 60.0)
 TRIES = 5  # a call is repeated at most this often after a 429
 
-RESULT, MESSAGE, SMALL = range(3)  # priorities; `rate_limit_args=RESULT` lifts any call to the front
 RESULTS = {"sendPhoto", "sendDocument", "sendMediaGroup", "sendInvoice"}
-
-log = structlog.get_logger()
-
-
-class Window:
-    """At most `size` calls in any `seconds` seconds."""
-
-    __slots__ = ("_stamps", "seconds", "size")
-
-    def __init__(self, size: int, seconds: float) -> None:
-        self.size, self.seconds = size, seconds
-        self._stamps: deque[float] = deque()
-
-    def free_at(self, now: float, slots: int = 1) -> float:
-        """Return when `slots` (at most `size` of them) are free: `now`, or a later time."""
-        while self._stamps and self._stamps[0] + self.seconds <= now:
-            self._stamps.popleft()
-        lacking = len(self._stamps) + min(slots, self.size) - self.size
-        return self._stamps[lacking - 1] + self.seconds if lacking > 0 else now
-
-    def take(self, now: float, slots: int = 1) -> None:
-        """Use `slots` at `now`."""
-        self._stamps.extend([now] * min(slots, self.size))
-
-    def idle(self, now: float) -> bool:
-        """Tell whether nothing counts against this window any more."""
-        return not self._stamps or self._stamps[-1] + self.seconds <= now
-
-
-@dataclass(order=True, slots=True)
-class _Call:
-    """One waiting call; `go` is done when it may be made."""
-
-    priority: int
-    number: int
-    slots: int = field(compare=False)
-    go: asyncio.Future[None] = field(compare=False)
-
-    @property
-    def spare(self) -> int:
-        """How many slots must stay free after it: small calls leave one for a result."""
-        return 1 if self.priority >= SMALL else 0
-
-
-class _Chat:
-    """What one chat has used up and has waiting."""
-
-    __slots__ = ("all", "blocked_until", "edits", "messages", "queue", "users")
-
-    def __init__(self, *, group: bool) -> None:
-        self.all = Window(*CHAT_WINDOW)
-        # Edits have a group window of their own: they can never use up what the messages may.
-        self.messages = Window(*GROUP_WINDOW) if group else None
-        self.edits = Window(*GROUP_WINDOW) if group else None
-        self.blocked_until = 0.0
-        self.queue: list[_Call] = []
-        self.users = 0  # calls waiting or under way
-
-    def free_at(self, call: _Call, now: float) -> float:
-        """Return when this chat lets `call` go."""
-        window = self.edits if call.priority >= SMALL else self.messages
-        in_group = window.free_at(now, call.slots) if window else now
-        return max(self.blocked_until, self.all.free_at(now, 1 + call.spare), in_group)
-
-    def take(self, call: _Call, now: float) -> None:
-        """Count `call` as made."""
-        self.all.take(now)
-        window = self.edits if call.priority >= SMALL else self.messages
-        if window:
-            window.take(now, call.slots)
-
-    def block(self, error: RetryAfter, endpoint: str) -> None:
-        """Let nothing go to this chat for as long as Telegram asks."""
-        delay = error._retry_after.total_seconds()  # noqa: SLF001  the public name warns of its deprecation
-        self.blocked_until = max(self.blocked_until, asyncio.get_running_loop().time() + delay)
-        log.info("telegram asks for patience", endpoint=endpoint, seconds=delay)
-
-    def idle(self, now: float) -> bool:
-        """Tell whether this chat can be forgotten."""
-        windows = [window for window in (self.all, self.messages, self.edits) if window]
-        return not self.users and self.blocked_until <= now and all(window.idle(now) for window in windows)
 
 
 def priority_of(endpoint: str, data: dict[str, Any]) -> int | None:
@@ -127,11 +42,11 @@ class Pacer(BaseRateLimiter[int]):
     def __init__(self, rate: float) -> None:
         size = max(1, int(rate))
         self._all = Window(size, size / rate)
-        self._chats: OrderedDict[int | str, _Chat] = OrderedDict()
+        self._chats: OrderedDict[int | str, Chat] = OrderedDict()
         # Both hold (time or priority, the first call's number, a tie-break, its chat); an entry whose number
         # is no longer the chat's first call is stale, because whoever became first was placed anew.
-        self._due: list[tuple[float, int, int, _Chat]] = []  # the first call must wait till then
-        self._ready: list[tuple[int, int, int, _Chat]] = []  # the first call waits for `_all` only
+        self._due: list[tuple[float, int, int, Chat]] = []  # the first call must wait till then
+        self._ready: list[tuple[int, int, int, Chat]] = []  # the first call waits for `_all` only
         self._numbers, self._ties = count(), count()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -185,7 +100,7 @@ class Pacer(BaseRateLimiter[int]):
         finally:
             chat.users -= 1
 
-    def _chat(self, chat_id: int | str) -> _Chat:
+    def _chat(self, chat_id: int | str) -> Chat:
         """Return the chat's record, and forget a chat or two that have long been quiet."""
         now = asyncio.get_running_loop().time()
         for _ in range(min(2, len(self._chats))):
@@ -194,10 +109,10 @@ class Pacer(BaseRateLimiter[int]):
                 self._chats[oldest] = chat
         text = str(chat_id)
         if text not in self._chats:
-            self._chats[text] = _Chat(group=text.startswith(("-", "@")))
+            self._chats[text] = Chat(group=text.startswith(("-", "@")))
         return self._chats[text]
 
-    def _takes_action(self, chat: _Chat) -> bool:
+    def _takes_action(self, chat: Chat) -> bool:
         """Tell whether a chat action may go: nothing waits, and both windows keep a slot for a result."""
         now = asyncio.get_running_loop().time()
         tight = chat.queue or self._ready or chat.blocked_until > now or chat.all.free_at(now, 2) > now
@@ -206,17 +121,17 @@ class Pacer(BaseRateLimiter[int]):
         self._all.take(now)
         return True
 
-    async def _turn(self, chat: _Chat, priority: int, number: int, slots: int) -> None:
+    async def _turn(self, chat: Chat, priority: int, number: int, slots: int) -> None:
         """Wait until this call may be made."""
         loop = asyncio.get_running_loop()
-        call = _Call(priority, number, slots, loop.create_future())
+        call = Call(priority, number, slots, loop.create_future())
         heapq.heappush(chat.queue, call)
         if chat.queue[0] is call:
             self._place(chat, loop.time())
         self._pump()
         await call.go
 
-    def _place(self, chat: _Chat, now: float) -> None:
+    def _place(self, chat: Chat, now: float) -> None:
         """Put a chat where its first call belongs: among the ready or among the due ones."""
         while chat.queue and chat.queue[0].go.done():  # cancelled while it waited
             heapq.heappop(chat.queue)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram.error import RetryAfter, TimedOut
 
-from bot.pacing import RESULT, TRIES, Pacer, Window, priority_of
+from bot.pacing import TRIES, Pacer, priority_of
+from bot.windows import RESULT, Window
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

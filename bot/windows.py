@@ -1,0 +1,99 @@
+"""What one chat may receive and when: sliding windows over the calls made to it, and the calls that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from telegram.error import RetryAfter
+
+# Telegram's FAQ: about one message a second in a chat (short bursts pass), 20 a minute in a group.
+CHAT_WINDOW = (3, 3.0)
+GROUP_WINDOW = (20, 60.0)
+RESULT, MESSAGE, SMALL = range(3)  # priorities, the best first
+
+log = structlog.get_logger()
+
+
+class Window:
+    """At most `size` calls in any `seconds` seconds."""
+
+    __slots__ = ("_stamps", "seconds", "size")
+
+    def __init__(self, size: int, seconds: float) -> None:
+        self.size, self.seconds = size, seconds
+        self._stamps: deque[float] = deque()
+
+    def free_at(self, now: float, slots: int = 1) -> float:
+        """Return when `slots` (at most `size` of them) are free: `now`, or a later time."""
+        while self._stamps and self._stamps[0] + self.seconds <= now:
+            self._stamps.popleft()
+        lacking = len(self._stamps) + min(slots, self.size) - self.size
+        return self._stamps[lacking - 1] + self.seconds if lacking > 0 else now
+
+    def take(self, now: float, slots: int = 1) -> None:
+        """Use `slots` at `now`."""
+        self._stamps.extend([now] * min(slots, self.size))
+
+    def idle(self, now: float) -> bool:
+        """Tell whether nothing counts against this window any more."""
+        return not self._stamps or self._stamps[-1] + self.seconds <= now
+
+
+@dataclass(order=True, slots=True)
+class Call:
+    """One waiting call; `go` is done when it may be made."""
+
+    priority: int
+    number: int
+    slots: int = field(compare=False)
+    go: asyncio.Future[None] = field(compare=False)
+
+    @property
+    def spare(self) -> int:
+        """How many slots must stay free after it: small calls leave one for a result."""
+        return 1 if self.priority >= SMALL else 0
+
+
+class Chat:
+    """What one chat has used up and has waiting."""
+
+    __slots__ = ("all", "blocked_until", "edits", "messages", "queue", "users")
+
+    def __init__(self, *, group: bool) -> None:
+        self.all = Window(*CHAT_WINDOW)
+        # Edits have a group window of their own: they can never use up what the messages may.
+        self.messages = Window(*GROUP_WINDOW) if group else None
+        self.edits = Window(*GROUP_WINDOW) if group else None
+        self.blocked_until = 0.0
+        self.queue: list[Call] = []
+        self.users = 0  # calls waiting or under way
+
+    def free_at(self, call: Call, now: float) -> float:
+        """Return when this chat lets `call` go."""
+        window = self.edits if call.priority >= SMALL else self.messages
+        in_group = window.free_at(now, call.slots) if window else now
+        return max(self.blocked_until, self.all.free_at(now, 1 + call.spare), in_group)
+
+    def take(self, call: Call, now: float) -> None:
+        """Count `call` as made."""
+        self.all.take(now)
+        window = self.edits if call.priority >= SMALL else self.messages
+        if window:
+            window.take(now, call.slots)
+
+    def block(self, error: RetryAfter, endpoint: str) -> None:
+        """Let nothing go to this chat for as long as Telegram asks."""
+        delay = error._retry_after.total_seconds()  # noqa: SLF001  the public name warns of its deprecation
+        self.blocked_until = max(self.blocked_until, asyncio.get_running_loop().time() + delay)
+        log.info("telegram asks for patience", endpoint=endpoint, seconds=delay)
+
+    def idle(self, now: float) -> bool:
+        """Tell whether this chat can be forgotten."""
+        windows = [window for window in (self.all, self.messages, self.edits) if window]
+        return not self.users and self.blocked_until <= now and all(window.idle(now) for window in windows)
