@@ -22,8 +22,8 @@ from imaging.operations import IdPhoto
 HEAD_SHARE = (0.70, 0.80)
 """Chin to crown over the picture's height: the first is taken unless the body would end above the bottom edge."""
 CROWN_MARGIN = 0.10
-WIDEST_HEAD = 0.72
-"""A head may take this much of a narrow picture's width before the picture takes in more."""
+WIDEST_HEAD = 0.84
+"""A head with its hair may take this much of the picture's width before the picture takes in more."""
 _LEVEL_FROM = 1.5  # degrees; less is not seen, and turning costs sharpness
 
 
@@ -76,21 +76,18 @@ def _level(pixels: Bytes, face: Face) -> tuple[Bytes, Face]:
 
 def place(alpha: Bytes, face: Face, aspect: float) -> Frame:
     """Choose the frame from the head's measured top, the chin and the face's middle; `aspect` is width / height."""
+    bottom = alpha.shape[0]
     crown = _crown(alpha, face)
     head = face.chin - crown
-    share = HEAD_SHARE[0]
-    below = (1 - CROWN_MARGIN) * head / share - head  # what the frame shows under the chin
-    room = alpha.shape[0] - face.chin
-    if below > room:
-        share = min(HEAD_SHARE[1], head * (1 - CROWN_MARGIN) / (head + room))
-    height = head / share
-    height = max(height, 1.5 * face.size / (WIDEST_HEAD * aspect))
-    top = crown - CROWN_MARGIN * height
-    if height > head / share:  # a very narrow frame: keep the chin where it would be
-        top = crown - (1 - share) / 2 * height
-    top = min(top, alpha.shape[0] - height)
+    # What lies from 10 % above the crown down to the picture's end can be shown; more would hang in the air.
+    least, most = (head / share for share in reversed(HEAD_SHARE))
+    height = float(np.clip((bottom - crown) / (1 - CROWN_MARGIN), least, most))
+    height = max(height, _head_width(alpha, face, crown) / (WIDEST_HEAD * aspect))
+    margin = CROWN_MARGIN * height if height <= most else (height - head) / 3
+    top = min(crown - margin, bottom - height)
     if crown < 1:  # the picture itself cuts the head off: no gap above the cut
-        top = max(top, 0.0)
+        height = min(height, bottom)
+        top = 0.0
     width = height * aspect
     return Frame(face.x - width / 2, top, width, height)
 
@@ -101,6 +98,16 @@ def _crown(alpha: Bytes, face: Face) -> float:
     rows = (alpha[:, left:right] > 127).sum(axis=1) > 0.06 * face.size  # noqa: PLR2004  half covered
     top = int(np.argmax(rows)) if rows.any() else 0
     return float(min(top, face.y - 0.6 * face.size))
+
+
+def _head_width(alpha: Bytes, face: Face, crown: float) -> float:
+    """Twice the head's wider half above the mouth, hair included; hair that falls wider than two faces may be cut."""
+    reach = int(0.95 * face.size)
+    middle = int(face.x)
+    rows = alpha[int(crown) : int(face.y + 0.2 * face.size), max(0, middle - reach) : middle + reach]
+    columns = np.flatnonzero((rows > 127).sum(axis=0) > 0.1 * face.size)  # noqa: PLR2004  half covered
+    edges = columns[[0, -1]] + max(0, middle - reach) - middle if columns.size else np.array([0])
+    return float(max(2 * np.abs(edges).max(), 1.1 * face.size))
 
 
 def _cut(found: Matte, frame: Frame, size: tuple[int, int]) -> Image.Image:

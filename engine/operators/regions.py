@@ -1,16 +1,9 @@
-"""Runs GrabCut and tidies hard masks: large pieces kept, holes filled, thin threads rounded off."""
+"""Tidies hard masks: large pieces kept, holes filled, thin threads rounded off."""
 
 import cv2
 import numpy as np
 
 from engine.operators.pixels import Bytes
-
-
-def grab(lab: Bytes, labels: Bytes, rounds: int) -> Bytes:
-    """Run GrabCut from its labels (overwritten); return the hard mask, 255 = subject. The same every time."""
-    cv2.setRNGSeed(1)  # its k-means draws lots
-    cv2.grabCut(lab, labels, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
-    return np.where((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
 
 
 def tidy(mask: Bytes, radius: int, keep: float = 0.15, hole: float = 0.02) -> Bytes:

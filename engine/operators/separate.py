@@ -8,8 +8,8 @@ bilateral grid (Chen, Paris, Durand 2007). What it leaves open, GrabCut (Rother 
 import cv2
 import numpy as np
 
-from engine.operators.pixels import Bytes, Floats
 from engine.operators.guided import guided
+from engine.operators.pixels import Bytes, Floats
 
 _CELLS = (14, 10, 10)  # of L, a, b; a and b rarely leave their middle half
 _PLACES = 6  # cells along the longer edge
@@ -51,7 +51,7 @@ def _nearness(guide: Floats, prior: Floats) -> Floats:
 
 def _walk(guide: Floats, seeds: Bytes) -> Floats:
     """Geodesic distance from the seeds, where a step costs its colour difference and a little for its length."""
-    reach = np.where(seeds, 0, _FAR).astype(np.float32)
+    reach: Floats = np.where(seeds, 0, _FAR).astype(np.float32)
     padded = cv2.copyMakeBorder(guide, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(_FAR, _FAR, _FAR))
     reach = cv2.copyMakeBorder(reach, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(_FAR,))
     steps = [(0, 1), (1, 0), (1, 1), (1, -1)]
@@ -93,8 +93,9 @@ def _grid(lab: Bytes, weight: Floats, shift: float) -> Floats:
         totals.append(grid)
     front, behind = totals
     least = 3e-5 * weight.size
-    ratio = np.log((front + least) / (behind + least)).ravel()[index]
-    return ratio.reshape(height, width).astype(np.float32)
+    ratio: Floats = np.log((front + least) / (behind + least)).ravel()[index]
+    odds: Floats = ratio.reshape(height, width).astype(np.float32)
+    return odds
 
 
 def _blur(grid: Floats, axis: int) -> Floats:
@@ -103,7 +104,8 @@ def _blur(grid: Floats, axis: int) -> Floats:
     result = grid * 2
     result[1:] += grid[:-1]
     result[:-1] += grid[1:]
-    return np.moveaxis(result / 4, 0, axis)
+    blurred: Floats = np.moveaxis(result / 4, 0, axis)
+    return blurred
 
 
 def _cut(lab: Bytes, odds: Floats, prior: Floats) -> Bytes:

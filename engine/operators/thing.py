@@ -4,26 +4,50 @@ import cv2
 import numpy as np
 
 from engine.operators.pixels import Bytes, Floats, shrink
-from engine.operators.regions import grab, tidy
+from engine.operators.regions import tidy
+from engine.operators.separate import separate
 
 WORK_SIDE = 512
 _BORDER = 0.04  # of the shorter edge
 _BORDER_COLOURS = 5
+_REACH = 2.0  # log-odds
+_HOLE = 0.15  # of the thing; a cup's inside is no background
 
 
 def thing_mask(image: Bytes) -> Bytes:
     """Return the hard mask (255 = thing) of an RGB picture, at most WORK_SIDE long; never empty, never all."""
     small, _ = shrink(image, WORK_SIDE)
-    lab = cv2.cvtColor(cv2.bilateralFilter(small, 5, 25, 5), cv2.COLOR_RGB2Lab)
-    labels = _labels(_salience(lab.astype(np.float32)))
-    mask = grab(lab, labels, 5)
-    mask = tidy(mask, max(1, round(max(mask.shape) / 250)))
+    salience = _salience(small)
+    prior = _prior(salience)
+    mask = separate(small, prior, np.full(prior.shape, _REACH, np.float32))
+    mask = tidy(mask, max(1, round(max(mask.shape) / 250)), hole=_HOLE)
     share = float((mask > 0).mean())
     return mask if 0.005 < share < 0.98 else _ellipse(mask.shape)  # noqa: PLR2004  found nothing, or everything
 
 
-def _salience(lab: Floats) -> Floats:
-    """How unlike the border each pixel is, 0-1, weighed by its nearness to the middle."""
+def _prior(salience: Floats) -> Floats:
+    """Log-odds from how unlike the border a colour is and how near the middle it lies; the corners are certain."""
+    height, width = salience.shape
+    ys, xs = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+    middle = 2.5 - 4.2 * np.sqrt(xs**2 + ys**2)
+    prior: Floats = np.clip(middle + 5 * (salience - _split(salience)), -5, 5).astype(np.float32)
+    rim = max(2, round(_BORDER * min(height, width)))
+    edge = np.ones((height, width), bool)
+    edge[rim:-rim, rim:-rim] = False
+    prior[edge & (prior < -2)] = -9  # noqa: PLR2004  the border, where nothing speaks for the thing
+    prior[(prior > np.percentile(prior, 95)) & (prior > 1)] = 9
+    return prior
+
+
+def _split(salience: Floats) -> float:
+    """Return Otsu's threshold."""
+    split, _ = cv2.threshold(np.rint(salience * 255).astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return float(split) / 255
+
+
+def _salience(image: Bytes) -> Floats:
+    """How unlike the border each pixel is, 0-1."""
+    lab = cv2.cvtColor(cv2.bilateralFilter(image, 5, 25, 5), cv2.COLOR_RGB2Lab).astype(np.float32)
     height, width = lab.shape[:2]
     rim = max(2, round(_BORDER * min(height, width)))
     edge = np.ones((height, width), bool)
@@ -39,27 +63,8 @@ def _salience(lab: Floats) -> Floats:
     distance = far.min(axis=0)
     distance = cv2.GaussianBlur(distance, (0, 0), max(height, width) / 120)
     distance /= max(float(np.percentile(distance, 98)), 10.0)
-    salience: Floats = np.clip(distance * _centre(height, width), 0, 1).astype(np.float32)
+    salience: Floats = np.clip(distance, 0, 1)
     return salience
-
-
-def _centre(height: int, width: int) -> Floats:
-    ys = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    xs = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    near: Floats = np.exp(-0.9 * (xs**2 + ys**2)).astype(np.float32)
-    return near
-
-
-def _labels(salience: Floats) -> Bytes:
-    """Seeds for GrabCut: Otsu's threshold splits likely from unlikely, the strongest are sure."""
-    grey = np.rint(salience * 255).astype(np.uint8)
-    split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    labels = np.where(grey > split, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[grey > max(split * 1.8, 200)] = cv2.GC_FGD
-    labels[grey < split * 0.25] = cv2.GC_BGD
-    if not (labels & 1).any():
-        labels[_ellipse(labels.shape) > 0] = cv2.GC_PR_FGD
-    return labels
 
 
 def _ellipse(shape: tuple[int, ...]) -> Bytes:
