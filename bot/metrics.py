@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A circuit breaker's words: closed means in use; paused: until a Retry-After has passed.
+# A circuit breaker's words: closed means in use; paused: by an admin.
 PROVIDER_STATES = ("closed", "half_open", "open", "paused")
 # From one hot call on a LAN to the longest job the default timeout allows.
 STAGE_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -89,7 +90,8 @@ class Chat:
 
     def block(self, error: RetryAfter, endpoint: str) -> None:
         """Let nothing go to this chat for as long as Telegram asks."""
-        delay = error._retry_after.total_seconds()  # noqa: SLF001  the public name warns of its deprecation
+        wait = error.retry_after
+        delay = wait.total_seconds() if isinstance(wait, timedelta) else wait
         self.blocked_until = max(self.blocked_until, asyncio.get_running_loop().time() + delay)
         log.info("telegram asks for patience", endpoint=endpoint, seconds=delay)
 

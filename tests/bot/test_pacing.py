@@ -58,9 +58,7 @@ class Telegram:
         async def callback() -> bool:
             self.made.append((asyncio.get_running_loop().time() - self.start, chat, endpoint, note))
             if self.flooded[chat]:
-                error = RetryAfter.__new__(RetryAfter)  # its __init__ warns of PTB's coming change of type
-                error._retry_after = dt.timedelta(seconds=self.flooded[chat].pop(0))
-                raise error
+                raise RetryAfter(dt.timedelta(seconds=self.flooded[chat].pop(0)))
             return False  # so that a dropped call's True is told apart
 
         return await self.pacer.process_request(callback, (), {}, endpoint, {"chat_id": chat, **data}, lift)
