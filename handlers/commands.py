@@ -20,7 +20,12 @@ async def publish_commands(bot: Bot, words: Words, admin_ids: Iterable[int]) -> 
     """
     await _publish(bot, words, EVERYONE, BotCommandScopeDefault())
     for admin_id in admin_ids:
-        await _publish(bot, words, EVERYONE + ADMINS, BotCommandScopeChat(admin_id))
+        await publish_for_admin(bot, words, admin_id)
+
+
+async def publish_for_admin(bot: Bot, words: Words, admin_id: int) -> None:
+    """Register what one admin sees in their own chat; what Telegram refuses is logged."""
+    await _publish(bot, words, EVERYONE + ADMINS, BotCommandScopeChat(admin_id))
 
 
 async def _publish(bot: Bot, words: Words, names: Iterable[str], scope: BotCommandScope) -> None:
@@ -30,4 +35,4 @@ async def _publish(bot: Bot, words: Words, names: Iterable[str], scope: BotComma
             # English also stands for every language that has no list of its own.
             await bot.set_my_commands(commands, scope, None if language == ENGLISH else language)
     except TelegramError as error:
-        log.warning("commands_not_listed", scope=scope.to_dict(), reason=error.message)
+        log.warning("commands_not_listed", chat=getattr(scope, "chat_id", None), reason=error.message)

@@ -3,13 +3,16 @@
 from telegram import Update
 
 from handlers.addressing import is_admin, is_private
+from handlers.commands import publish_for_admin
 from handlers.context import Context
 
 
 async def start(update: Update, context: Context) -> None:
-    """/start: what the bot does, in a few lines."""
+    """/start: what the bot does, in a few lines. An admin's list of commands may have waited for this chat to be."""
     if update.message:
         await context.reply(update.message, context.say("start"))
+        if is_admin(update, context) and is_private(update.message):
+            await publish_for_admin(context.bot, context.house.words, update.message.chat_id)
 
 
 async def help_(update: Update, context: Context) -> None:

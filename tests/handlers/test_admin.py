@@ -142,6 +142,14 @@ async def test_hello_and_help(stage: Stage) -> None:
     assert "/grant" not in await stage.say(message(GROUP, ADMIN, "/help"))
 
 
+async def test_admin_says_hello(stage: Stage) -> None:
+    """An admin's first hello brings the admins' commands into their chat; others' hello does not."""
+    await stage.say(message(PRIVATE, ANNA, "/start"))
+    assert stage.wire.calls[-1][0] == "sendMessage"
+    await stage.say(message(ADMINS_CHAT, ADMIN, "/start"))
+    assert (stage.wire.calls[-1][0], stage.wire.calls[-1][1]["scope"]["chat_id"]) == ("setMyCommands", 1)
+
+
 async def test_ids(stage: Stage) -> None:
     """/id tells one's own id, and in a group the group's, as plain digits to copy."""
     assert await stage.say(message(PRIVATE, ANNA, "/id")) == "Your id: 7"
