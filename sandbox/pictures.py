@@ -24,15 +24,20 @@ class Jpeg:
     height: int
 
 
-def recompress(data: bytes) -> list[Jpeg]:
-    """Return the photo's sizes, smallest first, at most 1280 px; alpha is laid on white; 400 past the limits."""
+def check_photo(data: bytes) -> None:
+    """Refuse with 400 what a bot may not send as a photo: over 10 MB, 10,000 px of both sides, or 20 to 1."""
     if len(data) > PHOTO_BYTES:
         raise bad_request(
             f"file of size {len(data)} bytes is too big for a photo; the maximum size is {PHOTO_BYTES} bytes"
         )
-    image = _open(data)
-    if sum(image.size) > PHOTO_SUM_OF_SIDES or max(image.size) > PHOTO_RATIO * min(image.size):
+    size = _open(data).size
+    if sum(size) > PHOTO_SUM_OF_SIDES or max(size) > PHOTO_RATIO * min(size):
         raise bad_request("PHOTO_INVALID_DIMENSIONS")
+
+
+def recompress(data: bytes) -> list[Jpeg]:
+    """Return the photo's sizes, smallest first, at most 1280 px; alpha is laid on white; 400 for no picture."""
+    image = _open(data)
     try:
         image.draft("RGB", (SIDES["y"], SIDES["y"]))
         image = _on_white(ImageOps.exif_transpose(image))
@@ -68,15 +73,10 @@ def thumbnail(data: bytes) -> Jpeg | None:
     return Jpeg(out.getvalue(), *image.size)
 
 
-def size_of(data: bytes) -> tuple[int, int]:
-    """Return (width, height) of a picture as it is stored; 400 for what is no picture."""
-    return _open(data).size
-
-
 def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise bad_request("IMAGE_PROCESS_FAILED") from None
 
 

@@ -1,7 +1,6 @@
 """The sandbox's server: the Bot API and the control API on one loopback socket."""
 
 import asyncio
-import logging
 import socket
 
 import uvicorn
@@ -17,7 +16,6 @@ from sandbox.control import Control
 from sandbox.faults import Faults
 from sandbox.world import World
 
-log = logging.getLogger(__name__)
 TOKEN = "123456789:AAsandbox-token-of-no-worth-0123456789"  # noqa: S105  it opens only a sandbox
 LAST_WORDS = 1.0
 BOTH = ["GET", "POST"]
@@ -84,7 +82,7 @@ class Sandbox:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level=logging.CRITICAL,
+            log_level=None,
             access_log=False,
             date_header=False,
             server_header=False,
@@ -99,8 +97,8 @@ class Sandbox:
     async def stop(self) -> None:
         """Stop serving: end what waits, then break what is still open."""
         self.world.closing.set()
-        for bot in self.world.bots.values():
-            webhooks.stop(bot)
+        stopping = [webhooks.stop(bot) for bot in self.world.bots.values()]
+        await asyncio.gather(*(task for task in stopping if task), return_exceptions=True)
         if self._server is None:
             return
         for server in self._server.servers:

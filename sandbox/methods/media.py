@@ -9,7 +9,7 @@ from sandbox.errors import Refused, bad_request
 from sandbox.formatting import formatted
 from sandbox.methods.messages import say
 from sandbox.parameters import Upload
-from sandbox.pictures import recompress, thumbnail
+from sandbox.pictures import check_photo, recompress, thumbnail
 from sandbox.posting import chat_for_bot
 from sandbox.registry import Call, method
 from sandbox.world import File, World
@@ -77,6 +77,7 @@ async def media_content(call: Call, kind: str, value: str | Upload) -> Json:
         if len(value.data) > UPLOAD_BYTES:
             raise Refused(413, "Request Entity Too Large")
         if kind == "photo":
+            check_photo(value.data)
             return await new_photo(call.world, value.data)
         return await new_document(call.world, value.data, value.name, value.mime)
     if value.startswith(("http://", "https://")):

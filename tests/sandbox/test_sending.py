@@ -36,6 +36,12 @@ async def test_a_small_photo_has_one_small_size(bot: Bot, ann: Person) -> None:
     assert [(size.width, size.height) for size in (await newest(bot)).photo] == [(60, 40)]
 
 
+async def test_people_may_send_larger_photos_than_bots(bot: Bot, ann: Person) -> None:
+    """A person's app shrinks what is past a bot's limits."""
+    await ann.send_photo(photo=picture(9000, 2000))
+    assert (await newest(bot)).photo[-1].width == 1280
+
+
 async def test_a_file_keeps_its_bytes_name_and_type(bot: Bot, ann: Person) -> None:
     """A document arrives as it was sent, with a thumbnail when it is a picture."""
     data = picture(500, 400, "PNG", "RGBA")
