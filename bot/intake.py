@@ -65,19 +65,19 @@ class Intake:
     def handled(self, update_id: int) -> None:
         """Remember, soon, that the update needs no handling any more."""
         self._done.append(update_id)
-        if self._marking is None:
-            self._marking = asyncio.create_task(self._mark_soon())
+        if self._marking is None or self._marking.done():
+            self._marking = asyncio.create_task(self._mark())
 
-    async def _mark_soon(self) -> None:
-        await asyncio.sleep(DONE_SECONDS)
-        self._marking = None
-        await self.flush()
+    async def _mark(self) -> None:
+        while self._done:
+            await asyncio.sleep(DONE_SECONDS)
+            ids, self._done = self._done, []
+            await self._db.persist(lambda conn, ids=ids: inbox.done(conn, ids, time.time()))  # type: ignore[misc]  # mypy cannot type a lambda's default
 
-    async def flush(self) -> None:
-        """Write down which updates were handled."""
-        ids, self._done = self._done, []
-        if ids:
-            await self._db.persist(lambda conn: inbox.done(conn, ids, time.time()))
+    async def close(self) -> None:
+        """Write down what was handled last."""
+        if self._marking is not None:
+            await self._marking
 
 
 class Processor(BaseUpdateProcessor):
@@ -102,7 +102,7 @@ class Processor(BaseUpdateProcessor):
 
     async def shutdown(self) -> None:
         """Write down what was handled last."""
-        await self._intake.flush()
+        await self._intake.close()
 
 
 async def poll(bot: Bot, client: httpx.AsyncClient, intake: Intake) -> None:
