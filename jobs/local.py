@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -17,8 +18,8 @@ class Worker(Protocol):
     async def work(self, job_id: int) -> Rest | None:
         """Do what needs a slot; give what is left."""
 
-    async def cancel(self, job_id: int) -> None:
-        """End a job nobody works on."""
+    async def cancel(self, job_id: int) -> bool:
+        """End a job nobody works on; False when it had ended."""
 
 
 class LocalDispatch:
@@ -54,19 +55,19 @@ class LocalDispatch:
         self._fill()
 
     async def cancel(self, job_id: int) -> bool:
-        """End the job without a result; False when its result is already on the way to the chat."""
+        """End the job without a result; False when it has ended or its result is already on the way to the chat."""
         task = self._tasks.get(job_id)
         if task is not None:
             if job_id not in self._stoppable:
                 return False
             task.cancel()
             await asyncio.wait([task])
-        else:
-            for queue in self._waiting.values():
-                if job_id in queue:
-                    queue.remove(job_id)
-        await self._worker.cancel(job_id)
-        return True
+        for chat_id, queue in list(self._waiting.items()):
+            if job_id in queue:
+                queue.remove(job_id)
+                if not queue:
+                    del self._waiting[chat_id]
+        return await self._worker.cancel(job_id)
 
     async def stop(self, grace: float) -> None:
         """Start nothing more; give running jobs `grace` seconds, then leave them to the next start."""
@@ -84,7 +85,10 @@ class LocalDispatch:
             self._free -= 1
             self._busy[chat_id] += 1
             self._stoppable.add(job_id)
-            self._tasks[job_id] = asyncio.create_task(self._work(chat_id, job_id), name=f"job {job_id}")
+            task = asyncio.create_task(self._work(job_id), name=f"job {job_id}")
+            self._tasks[job_id] = task
+            # Not in the task itself: one that is cancelled before its first step runs nothing of its own.
+            task.add_done_callback(partial(self._ended, chat_id, job_id))
 
     def _next(self) -> tuple[int, int] | None:
         for chat_id, queue in self._waiting.items():
@@ -96,21 +100,26 @@ class LocalDispatch:
                 return chat_id, job_id
         return None
 
-    async def _work(self, chat_id: int, job_id: int) -> None:
+    async def _work(self, job_id: int) -> None:
         try:
-            try:
-                rest = await self._worker.work(job_id)
-            finally:
-                self._stoppable.discard(job_id)
-                self._free += 1
-                self._fill()
+            rest = await self._worker.work(job_id)
+            self._release(job_id)
             if rest is not None:
                 await rest()
         except Exception:
             log.exception("job left for the next start", job=job_id)
-        finally:
-            del self._tasks[job_id]
-            self._busy[chat_id] -= 1
-            if not self._busy[chat_id]:
-                del self._busy[chat_id]
+
+    def _release(self, job_id: int) -> None:
+        """Give the job's slot back, once."""
+        if job_id in self._stoppable:
+            self._stoppable.remove(job_id)
+            self._free += 1
             self._fill()
+
+    def _ended(self, chat_id: int, job_id: int, _: object) -> None:
+        del self._tasks[job_id]
+        self._busy[chat_id] -= 1
+        if not self._busy[chat_id]:
+            del self._busy[chat_id]
+        self._release(job_id)
+        self._fill()
