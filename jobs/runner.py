@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, Protocol, TypeVar
@@ -23,6 +23,9 @@ from storage import jobs as rows
 from storage.database import Connection, Database
 
 CHAT_GONE = "chat_gone"
+LAST_TRY_SECONDS = 60.0
+"""How long a delivery is tried at the least."""
+
 T = TypeVar("T")
 Rest = Callable[[], Awaitable[None]]
 log = structlog.get_logger()
@@ -129,11 +132,16 @@ class Runner:
             return await self._fail(job, checkpoints, *_reason(error, late=bound.expired()), error)
         return partial(self._deliver, job, checkpoints, result, changes)
 
-    async def cancel(self, job_id: int) -> None:
-        """End a job that nobody works on any more because the person gave it up; nothing is charged."""
+    async def cancel(self, job_id: int) -> bool:
+        """End a job that nobody works on any more because the person gave it up; nothing is charged.
+
+        False when it had ended before.
+        """
         job = await self._load(job_id)
-        if job is not None and job.state not in ENDED:
-            await self._end(job, State.CANCELLED, job.provider)
+        if job is None or job.state in ENDED:
+            return False
+        await self._end(job, State.CANCELLED, job.provider)
+        return True
 
     async def _load(self, job_id: int) -> Job | None:
         async with self._db.read() as conn:
@@ -148,7 +156,10 @@ class Runner:
                 upload = Upload(prepared.file, prepared.size, prepared.filename, prepared.content_type)
                 develop = self._router.develop(job.operation, upload, checkpoints, resume=job.resume)
                 result = await self._timed("develop", develop)
-        await checkpoints.delivering()
+        with ExitStack() as held:
+            held.callback(result.close)
+            await checkpoints.delivering()
+            held.pop_all()
         return result, prepared.changes
 
     async def _timed(self, stage: str, step: Awaitable[T]) -> T:
@@ -192,8 +203,9 @@ class Runner:
     async def _reach(self, job: Job, send: Callable[[Job], Awaitable[None]]) -> bool:
         """Send to the job's chat, wherever it moved; False when it is gone or was out of reach for too long."""
         tried_since = job.updated_at if job.state in {State.DELIVERING, State.FAILED} else time.time()
-        try:
-            async with asyncio.timeout(tried_since + self._deliver_seconds - time.time()):
+        left = tried_since + self._deliver_seconds - time.time()
+        try:  # at least once more, however long the bot was down or whatever the clock did meanwhile
+            async with asyncio.timeout(min(max(left, LAST_TRY_SECONDS), self._deliver_seconds)):
                 try:
                     await self._timed("deliver", send(job))
                 except ChatMovedError as moved:
