@@ -26,7 +26,6 @@ DOWNLOAD_BYTES = 20 * 2**20
 FIRST_ACTION_SECONDS = 0.4  # a reply quicker than this needs no "sending a photo…"
 ACTION_SECONDS = 4.5  # a chat action lasts 5 s (Bot API, sendChatAction)
 _GONE = ("chat not found", "peer_id_invalid", "user is deactivated", "group chat was deactivated", "bot was kicked")
-_LOST = ("wrong file_id", "file is temporarily unavailable", "invalid file_id")
 T = TypeVar("T")
 
 
@@ -179,8 +178,8 @@ async def _insist(call: Callable[[], Awaitable[T]], on_retry: Callable[[], None]
         with attempt:
             try:
                 result = await call()
-            except NetworkError as error:
-                if on_retry is not None and not isinstance(error, BadRequest):
+            except TelegramError as error:
+                if on_retry is not None and _is_outage(error):
                     on_retry()
                 raise
     return result
@@ -191,4 +190,11 @@ def _wait_for(error: Exception) -> bool | timedelta:
     if isinstance(error, RetryAfter):
         seconds = error.retry_after
         return seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
-    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+    return _is_outage(error)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Tell a failure of the way to Telegram, garbage instead of an answer included, from Telegram's own refusal."""
+    if isinstance(error, NetworkError):
+        return not isinstance(error, BadRequest)
+    return type(error) is TelegramError  # what PTB raises for an answer it cannot read
