@@ -37,6 +37,18 @@ class _Server(uvicorn.Server):
         sys.stdout.flush()
 
 
+def positive(text: str) -> float:
+    """Read a number above 0. Raises ValueError."""
+    if (number := float(text)) > 0:
+        return number
+    raise ValueError(text)
+
+
+def count(text: str) -> int:
+    """Read a whole number above 0. Raises ValueError."""
+    return int(positive(str(int(text))))
+
+
 def parser() -> argparse.ArgumentParser:
     """Every option, with its default."""
     default = Config(keys=())
@@ -48,11 +60,11 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--port-file", type=Path, help="where to write the port once ready")
     options.add_argument("--public-url", help="base of result links (default: the address the client called)")
     options.add_argument("--allow-private", action="store_true", help="let links lead into private networks")
-    options.add_argument("--rate", type=float, help="requests a second for each key (default: any)")
-    options.add_argument("--workers", type=int, default=default.workers)
-    options.add_argument("--queue", type=int, default=default.queue, help="tasks at once (default %(default)s)")
-    options.add_argument("--task-seconds", type=float, default=default.task_seconds)
-    options.add_argument("--keep-seconds", type=float, default=default.keep_seconds)
+    options.add_argument("--rate", type=positive, help="requests a second for each key (default: any)")
+    options.add_argument("--workers", type=count, default=default.workers)
+    options.add_argument("--queue", type=count, default=default.queue, help="tasks at once (default %(default)s)")
+    options.add_argument("--task-seconds", type=positive, default=default.task_seconds)
+    options.add_argument("--keep-seconds", type=positive, default=default.keep_seconds)
     return options
 
 

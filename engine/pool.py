@@ -110,15 +110,21 @@ class Pool:
         """Wait for a free worker, call `begin`, develop. Raises WorkerCrashed, WorkerHung."""
         worker = await self._idle.get()
         while worker.dead:
+            log.warning("a worker died between two orders and is replaced")
             self._replace(worker)
             worker = await self._idle.get()
         begin()
         try:
             async with asyncio.timeout(self._seconds):
-                answer = await worker.ask(order)
+                answer = await worker.ask({**order, "seconds": self._seconds})
         except TimeoutError:
+            log.warning("a worker took longer than %s s and is replaced", self._seconds)
             self._replace(worker)
             raise WorkerHung from None
+        except WorkerCrashed:
+            log.warning("a worker crashed and is replaced")
+            self._replace(worker)
+            raise
         except BaseException:
             self._replace(worker)
             raise

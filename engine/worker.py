@@ -1,7 +1,8 @@
 """A worker process: reads one JSON order a line from stdin, develops the picture, answers one JSON line.
 
 It alone opens strangers' pictures, so it is told no key, and what it answers is parsed, never unpickled. It ends
-when stdin does, hence never outlives the server. Run as `python -m engine.worker <module of operators>`.
+when stdin does, and by an alarm when it hangs with no server left to kill it. Run it as
+`python -m engine.worker <module of operators>`.
 """
 
 import importlib
@@ -24,6 +25,7 @@ from imaging.wire import NO_FACE, State
 FORMATS = {"jpg", "png", "bmp", "webp", "tiff"}
 """What the vendor takes (seed 001) and Pillow reads, in codec.sniff's words; the bot converts the rest."""
 SIDE_MIN, SIDE_MAX = 100, 2000  # pixels of an ID photo's side
+ALARM_MARGIN = 5  # seconds past the time in which the server kills
 COMPLETE = "Complete"  # state_detail of the seeds
 
 
@@ -105,10 +107,14 @@ def _answers(operators: ModuleType, orders: BinaryIO) -> Any:  # noqa: ANN401  a
     yield {}
     for line in orders:
         try:
-            yield perform(operators, json.loads(line))
+            order = json.loads(line)
+            signal.alarm(int(order["seconds"]) + ALARM_MARGIN)
+            answer = perform(operators, order)
         except Exception as error:  # noqa: BLE001  a fault of ours must not end the worker, the log has it
             sys.excepthook(type(error), error, error.__traceback__)
-            yield _failed(State.FAILED, "Internal error")
+            answer = _failed(State.FAILED, "Internal error")
+        signal.alarm(0)
+        yield answer
 
 
 def main() -> None:

@@ -51,6 +51,26 @@ async def test_a_whole_life(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+async def test_workers_do_not_outlive_a_killed_server() -> None:
+    """When the server is killed outright, its workers see their orders end and go."""
+    process = await launch("--port", "0", "--workers", "1")
+    assert process.stdout
+    await asyncio.wait_for(process.stdout.readline(), 30)
+    (worker,) = workers(process.pid)
+    process.kill()
+    async with asyncio.timeout(5):
+        await process.communicate()  # the worker holds stderr open until it is gone
+    assert not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text()
+
+
+@pytest.mark.parametrize("wrong", [["--workers", "0"], ["--rate", "-1"], ["--queue", "many"]])
+def test_wrong_numbers_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """No workers, a negative rate, no number at all: the command line says which option is wrong."""
+    with pytest.raises(SystemExit):
+        parser().parse_args(wrong)
+    assert wrong[0] in capsys.readouterr().err
+
+
 async def test_without_a_key_it_does_not_start() -> None:
     """An engine open to everyone is refused, with a line that says what to set."""
     process = await launch(keys=" , ")

@@ -73,8 +73,8 @@ def test_operators_failures(tmp_path: Path) -> None:
 def test_a_worker_survives_its_own_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An order that breaks something is answered without details, which stderr has; the next one is done."""
     (tmp_path / "source").write_bytes(picture())
-    good = {"operation": "colorize", "options": "{}", "original_size": False, "source": str(tmp_path / "source")}
-    orders = [b"{}", json.dumps(good | {"target": str(tmp_path / "task")}).encode()]
+    good = {"operation": "colorize", "options": "{}", "original_size": False, "seconds": 5}
+    orders = [b"{}", json.dumps(good | {"source": str(tmp_path / "source"), "target": str(tmp_path / "task")}).encode()]
     answers = io.BytesIO()
     worker.serve(stub, io.BytesIO(b"\n".join(orders)), answers)
     ready, bad, done = (json.loads(line) for line in answers.getvalue().splitlines())
