@@ -182,13 +182,13 @@ async def pressed(update: Update, context: Context) -> None:
     asked = buttons.reply_to_message if buttons else None
     picture = picture_in(asked)
     if choice and choice.user_id != query.from_user.id:
-        toast = "press_not_yours"
+        await context.quietly(query.answer(context.say("press_not_yours")))
     elif choice is None or buttons is None or asked is None or picture is None:
-        toast = "press_too_old"
+        await context.quietly(query.answer(context.say("press_too_old")))
     else:
-        operation = OPERATIONS[choice.operation]()
-        taken = await accept(context, asked, choice.user_id, f"c{query.id}", picture, operation)
-        toast = "press_taken" if taken else ""
+        # Keyed by the button, not by the press: a nervous second tap makes no second job.
+        source = f"c{buttons.message_id}:{choice.operation}"
+        taken = await accept(context, asked, choice.user_id, source, picture, OPERATIONS[choice.operation]())
+        await context.quietly(query.answer(context.say("press_taken") if taken else None))
         if taken:
             await context.quietly(buttons.delete())
-    await context.quietly(query.answer(context.say(toast) if toast else None))

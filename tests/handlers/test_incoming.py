@@ -178,7 +178,15 @@ async def test_menu(stage: Stage) -> None:
     await receive(stage.app, callback_query=press(ANNA, data[3], message(PRIVATE, None, reply_to_message=photo)))
     (job,) = await stage.jobs()
     assert (job["operation"], job["reply_to"], job["user_id"]) == ("cutout", photo["message_id"], 7)
-    assert [name for name, _ in stage.wire.calls[-2:]] == ["deleteMessage", "answerCallbackQuery"]
+    assert [name for name, _ in stage.wire.calls[-2:]] == ["answerCallbackQuery", "deleteMessage"]
+
+
+async def test_nervous_taps(stage: Stage) -> None:
+    """Tapping a button twice makes one job, tapping another one makes another."""
+    buttons = message(PRIVATE, None, reply_to_message=message(PRIVATE, ANNA, **PHOTO))
+    for operation in ("colorize", "colorize", "enhance"):
+        await receive(stage.app, callback_query=press(ANNA, Choice(operation, 7).pack(), buttons))
+    assert [job["operation"] for job in await stage.jobs()] == ["colorize", "enhance"]
 
 
 async def test_somebody_elses_press(stage: Stage) -> None:
