@@ -26,7 +26,12 @@ class Breaker:
         """Closed: all may pass. Open: nobody may. Half open: the next one may, to try."""
         if self._failures < self._limit:
             return "closed"
-        return "open" if _now() < self._until else "half_open"
+        return "open" if self.shut_for > 0 else "half_open"
+
+    @property
+    def shut_for(self) -> float:
+        """Seconds until the next try."""
+        return self._until - _now() if self._failures >= self._limit else 0.0
 
     def admit(self) -> bool:
         """Say whether to try now; a try while half open shuts it for the others until it succeeds or time is up."""
@@ -44,10 +49,10 @@ class Breaker:
         self._failures += 1
         self._until = _now() + self._seconds
 
-    def trip(self) -> None:
-        """Open it at once: no use in trying on."""
+    def trip(self, seconds: float) -> None:
+        """Open it at once and for so long: no use in trying on."""
         self._failures = self._limit
-        self._until = _now() + self._seconds
+        self._until = _now() + seconds
 
 
 def _now() -> float:

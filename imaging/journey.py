@@ -1,7 +1,7 @@
 """One picture's way through the providers: submit, wait, fetch, and what to do when a step fails (API_CONTRACT.md).
 
-What may be done again, and how often, stands here and nowhere else:
-- a request that surely had no effect, and any question or download: TRIES times, farther and farther apart;
+What may be done again stands here, how often and for how long in patience.py:
+- a paid POST that surely had no effect, and what costs nothing: several times, farther and farther apart;
 - a paid POST whose outcome is unknown: awaited by callback if there is one, else one more POST in all;
 - a task that ended in -2 or -8: one new task with the same provider; any other failed task: the next provider;
 - a task or result that is gone: one new task; a picture that is too large: once more, smaller.
@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from itertools import count
+from typing import TYPE_CHECKING
 
 import stamina
 
-from imaging import codec, refusals
+from imaging import codec, patience, refusals
 from imaging.errors import (
-    BadReply,
     Busy,
     GaveUp,
     ImagingError,
@@ -44,18 +44,6 @@ if TYPE_CHECKING:
     from imaging.operations import Operation
     from imaging.provider import Task
     from imaging.results import Result
-
-TRIES: Final = 6
-"""With stamina's pauses of 0.5, 1, 2, 4 and 5 seconds and some jitter: a provider may be away for 12 s."""
-
-PATIENCE: Final = 30.0
-"""Seconds that a job waits for the first provider to come back, or to be no longer busy when another one is not."""
-
-SLOW: Final = 10.0
-"""Seconds between polls behind a callback."""
-
-UNKNOWN_WAIT: Final = 60.0
-"""Seconds that an unknown outcome is awaited by callback; vendors end a task after 30 s."""
 
 
 class Journey:
@@ -112,8 +100,10 @@ class Journey:
                 queue.append(lane)  # another provider may do it; if there is none, the same once more
             except ProviderError as error:
                 last = error
-            task_id = None
+            task_id, before = None, lane
             lane = await self._next(queue)
+            if lane is before:
+                await asyncio.sleep(patience.BREATH)
         raise GaveUp(str(last)) from last
 
     def _note_unknown(self, provider: str) -> bool:
@@ -124,13 +114,13 @@ class Journey:
 
     async def _next(self, queue: deque[Lane]) -> Lane | None:
         """Take the first provider in service, waiting a while when all are out; None when nobody is left."""
-        until = _now() + PATIENCE
-        while queue and not all(lane.paused for lane in queue):
+        until = _now() + patience.FOR_SERVICE
+        while queue:
             for _ in range(len(queue)):
                 if queue[0].admit():
                     return queue.popleft()
                 queue.rotate(-1)
-            if _now() >= until:
+            if all(lane.paused or _now() + lane.breaker.shut_for > until for lane in queue):
                 break
             await asyncio.sleep(1)
         return None
@@ -164,7 +154,7 @@ class Journey:
 
     async def _submit(self, lane: Lane) -> Task:
         """Send the paid POST until it surely arrived or may have. Raises OutcomeUnknown if it may have."""
-        async for attempt in stamina.retry_context(self._surely_not_taken(lane), attempts=TRIES, timeout=None):
+        async for attempt in stamina.retry_context(self._surely_not_taken(lane), attempts=patience.TRIES, timeout=None):
             with attempt:
                 await lane.turn(Urgency.SUBMIT)
                 await self._checkpoint.submitting(lane.name)
@@ -190,14 +180,14 @@ class Journey:
         def again(error: Exception) -> bool:
             if isinstance(error, Busy):
                 others = any(one is not lane and one.in_service for one in self._lanes)
-                return not others or (error.retry_after or 0) <= PATIENCE
+                return not others or (error.retry_after or 0) <= patience.FOR_SERVICE
             return isinstance(error, Unsent)
 
         return again
 
     async def _heard(self, lane: Lane) -> Task:
         """Learn from a callback that a POST was taken after all. Raises OutcomeUnknown when it stays unknown."""
-        if self._call and not self._call.came and await self._call.wait(UNKNOWN_WAIT) and self._call.task_id:
+        if self._call and not self._call.came and await self._call.wait(patience.UNKNOWN_WAIT) and self._call.task_id:
             try:
                 return await self._ask(lane, self._call.task_id, Urgency.SOON)
             except TaskLost:
@@ -221,20 +211,25 @@ class Journey:
     async def _pause(self, seconds: float) -> bool:
         """Wait for the time to ask, or for the callback if one may still come; whether it came."""
         if self._call and not self._call.came:
-            return await self._call.wait(max(seconds, SLOW))
+            return await self._call.wait(max(seconds, patience.SLOW))
         await asyncio.sleep(seconds)
         return False
 
     async def _ask(self, lane: Lane, task_id: str, urgency: Urgency) -> Task:
         """Ask for a task, which costs nothing and may be repeated."""
-        async for attempt in stamina.retry_context((Busy, Unavailable, BadReply), attempts=TRIES, timeout=None):
+        async for attempt in stamina.retry_context(patience.may_pass, attempts=patience.QUESTIONS, timeout=None):
             with attempt:
                 task = await lane.query(self._operation, task_id, urgency)
         return task
 
     async def _fetch(self, lane: Lane, task: Task) -> Result:
         """Download the result, asking for a new URL before each further try."""
-        async for attempt in stamina.retry_context((Busy, Unavailable, ResultLost), attempts=TRIES, timeout=None):
+        lost = count(1)
+
+        def again(error: Exception) -> bool:
+            return next(lost) < patience.DOWNLOADS if isinstance(error, ResultLost) else patience.may_pass(error)
+
+        async for attempt in stamina.retry_context(again, attempts=patience.QUESTIONS, timeout=None):
             with attempt:
                 if attempt.num > 1 and task.task_id:
                     task = await self._ask(lane, task.task_id, Urgency.SOON)

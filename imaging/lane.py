@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from imaging import patience
 from imaging.breaker import Breaker
 from imaging.errors import (
     BadReply,
@@ -14,6 +15,7 @@ from imaging.errors import (
     KeyRefused,
     OutcomeUnknown,
     OutOfCredit,
+    PictureError,
     Rejected,
     Unavailable,
 )
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from imaging.results import Result
 
 T = TypeVar("T")
-HOLD = 1.0
-"""Seconds without a request after a 429 that does not say how long."""
 
 
 class Observer(Protocol):
@@ -106,9 +106,11 @@ class Lane:
     def _judge(self, error: ImagingError) -> None:
         """Slow down, count a failure, or leave it: what is no fault of the provider's health is not counted."""
         if isinstance(error, Busy):
-            self._pace.hold(HOLD if error.retry_after is None else error.retry_after)
+            self._pace.hold(patience.HOLD if error.retry_after is None else error.retry_after)
         elif isinstance(error, KeyRefused | OutOfCredit):
-            self._tell(self.breaker.trip)
+            self._tell(lambda: self.breaker.trip(patience.REFUSED))
+        elif isinstance(error, PictureError):
+            self._tell(self.breaker.succeeded)  # it looked at the picture, so it works
         elif isinstance(error, Unavailable | OutcomeUnknown | BadReply) and not isinstance(error, Rejected):
             self._tell(self.breaker.failed)
 

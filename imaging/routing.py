@@ -47,6 +47,8 @@ class Router:
     ) -> None:
         self._observer = observer or _Nobody()
         self._lanes = {one.name: Lane(one, rate, self._observer) for one in providers}
+        for name in self._lanes:
+            self._observer.provider_state(name, "closed")
         self._sync = wait == "sync"
         self._callbacks = Callbacks(callback_base) if wait == "callback" and callback_base else None
 

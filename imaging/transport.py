@@ -154,7 +154,7 @@ class Connections:
             finally:
                 await response.aclose()
         except (httpx.HTTPError, aiohttp.ClientError, TimeoutError) as error:
-            cause = error.__cause__ or error
+            cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
             if isinstance(getattr(cause, "os_error", None), NotPublicError):
                 raise ResultLost("a URL that is not public") from None
             kind = Unsent if isinstance(cause, _NEVER_SENT) else Unavailable

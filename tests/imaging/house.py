@@ -8,7 +8,7 @@ import pytest
 import stamina
 from pydantic import SecretStr
 
-from imaging import journey, lane, waiting
+from imaging import patience, waiting
 from imaging.gptge import GptGe
 from imaging.operations import Colorize, Operation
 from imaging.picwish import PicWish
@@ -97,8 +97,9 @@ async def opened() -> AsyncIterator[House]:
     """Open a house without its pauses; test_waiting.py and test_timing.py show those on a simulated clock."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiting, "FIRST", 0.01)
-        patch.setattr(journey, "PATIENCE", 0.0)
-        patch.setattr(lane, "HOLD", 0.0)
+        patch.setattr(patience, "FOR_SERVICE", 0.0)
+        patch.setattr(patience, "BREATH", 0.0)
+        patch.setattr(patience, "HOLD", 0.0)
         stamina.set_testing(True, attempts=3, cap=True)
         async with running() as first, running() as second:
             made = House(first, second)

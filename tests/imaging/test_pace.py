@@ -98,7 +98,10 @@ def test_breaker() -> None:
         assert breaker.admit()
         breaker.succeeded()
         assert [breaker.admit() for _ in range(3)] == [True] * 3
-        breaker.trip()
+        breaker.trip(60)
+        await asyncio.sleep(59)
         assert not breaker.admit()
+        await asyncio.sleep(1)
+        assert breaker.admit()
 
     run(story())

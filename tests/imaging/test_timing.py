@@ -9,7 +9,7 @@ from statistics import mean, median
 
 import pytest
 
-from imaging.errors import Busy, GaveUp, OutcomeUnknown, Unavailable, Unsent
+from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Unavailable, Unsent
 from imaging.operations import Colorize, Operation
 from imaging.provider import Task, Upload
 from imaging.results import Result
@@ -182,6 +182,23 @@ def test_a_dead_provider_is_given_up_in_bounded_time() -> None:
                 await _develop(router)
             assert isinstance(caught.value.__cause__, Unavailable)
             assert now() - began < 60
+
+    run(story())
+
+
+def test_a_refused_key_is_not_waited_for() -> None:
+    """Only the operator can help, so the person hears at once."""
+    provider = Scripted()
+    provider.trouble = [KeyRefused()]
+
+    async def story() -> None:
+        router = Router([provider])
+        for _ in range(3):
+            with pytest.raises(GaveUp):
+                await _develop(router)
+        assert now() < 1
+        await asyncio.sleep(60)
+        await _develop(router)
 
     run(story())
 
