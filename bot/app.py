@@ -13,9 +13,10 @@ import stamina
 import structlog
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
+from starlette.applications import Starlette
 from telegram import Bot
 from telegram.error import BadRequest, InvalidToken, NetworkError
-from telegram.ext import Application, ApplicationBuilder, ExtBot
+from telegram.ext import ApplicationBuilder, ExtBot
 from telegram.request import HTTPXRequest
 
 import handlers
@@ -25,7 +26,7 @@ from bot.pacing import Pacer
 from bot.settings import Settings
 from bot.web import make_app, serving
 from handlers.commands import publish_commands
-from handlers.context import CONTEXT_TYPES, House
+from handlers.context import CONTEXT_TYPES, App, House
 from handlers.words import Words
 from imaging.gptge import GptGe
 from imaging.operations import OPERATIONS
@@ -79,51 +80,24 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     Raises DatabaseBusyError, SchemaError, InvalidToken.
     """
     async with AsyncExitStack() as stack:
-        metrics = Metrics()
-        words = Words()
+        metrics, words = Metrics(), Words()
         db = await Database.open(settings.database_url)
         stack.push_async_callback(db.close)
         bot = make_bot(settings)
         files = await stack.enter_async_context(httpx.AsyncClient(timeout=30, **_transport()))
-        providers = make_providers(settings)
-        for provider in providers:
-            stack.push_async_callback(provider.aclose)
-        router = Router(
-            providers,
-            rate=settings.provider_rate,
-            wait=settings.wait,
-            callback_base=f"{settings.public_url}/callback",
-            observer=metrics,
-        )
+        router = _make_router(settings, metrics, stack)
         delivery = Delivery(bot, files, words.say, metrics.duplicate_delivery)
         runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout)
         dispatch = LocalDispatch(runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency)
         metrics.watch_queue(lambda: dispatch.depth, lambda: dispatch.working)
-
+        house = _make_house(settings, db, dispatch, words)
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
         intake = Intake(db, bot, queue, metrics)
-        allowance = ledger.UNLIMITED if settings.daily_allowance is None else settings.daily_allowance
-        terms = ledger.Terms(allowance, settings.daily_spend_cap)
-        costs = dict.fromkeys(OPERATIONS, 1)
-        house = House(
-            db=db,
-            desk=Desk(db, dispatch, terms, costs),
-            words=words,
-            terms=terms,
-            costs=costs,
-            admin_ids=frozenset(settings.admin_ids),
-            allowed_chats=settings.allowed_chats,
-        )
-        application = (
-            ApplicationBuilder()
-            .bot(bot)
-            .updater(None)
-            .update_queue(queue)
-            .concurrent_updates(Processor(intake))
-            .context_types(CONTEXT_TYPES)
-            .build()
-        )
-        handlers.register(application, house)
+        application = _make_application(bot, queue, intake, house)
+
+        if settings.web_port is not None:  # before Telegram is there: an orchestrator asks /healthz meanwhile
+            web = _make_web(settings, db, bot, router, intake, metrics)
+            await stack.enter_async_context(serving(web, settings.http_host, settings.web_port))
         await _insist(application.initialize)
         stack.push_async_callback(application.shutdown)
         stack.push_async_callback(dispatch.stop, STOP_SECONDS)
@@ -131,15 +105,6 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(_stop_handling, application)
         await _take_up(db, dispatch, intake)
         chores = [publish_commands(bot, words, house.admin_ids), _prune(db, settings.keep_days)]
-        if settings.web_port is not None:
-            web = make_app(
-                metrics=metrics,
-                checks={"database": db.ping, "telegram": bot.get_me, "provider": router.ready},
-                accept=(lambda update: intake.accept([update])) if settings.public_url else None,
-                secret=settings.webhook_secret,
-                on_callback=router.on_callback if settings.wait == "callback" else None,
-            )
-            await stack.enter_async_context(serving(web, settings.http_host, settings.web_port))
         if settings.public_url:
             await _insist(lambda: _set_webhook(bot, settings))
         else:
@@ -150,6 +115,60 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         stack.callback(lambda: [task.cancel() for task in tasks])
         log.info("ready", bot=bot.username, updates="webhook" if settings.public_url else "polling")
         yield
+
+
+def _make_router(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Router:
+    providers = make_providers(settings)
+    for provider in providers:
+        stack.push_async_callback(provider.aclose)
+    return Router(
+        providers,
+        rate=settings.provider_rate,
+        wait=settings.wait,
+        callback_base=f"{settings.public_url}/callback",
+        observer=metrics,
+    )
+
+
+def _make_house(settings: Settings, db: Database, dispatch: LocalDispatch, words: Words) -> House:
+    allowance = ledger.UNLIMITED if settings.daily_allowance is None else settings.daily_allowance
+    terms = ledger.Terms(allowance, settings.daily_spend_cap)
+    costs = dict.fromkeys(OPERATIONS, 1)
+    return House(
+        db=db,
+        desk=Desk(db, dispatch, terms, costs),
+        words=words,
+        terms=terms,
+        costs=costs,
+        admin_ids=frozenset(settings.admin_ids),
+        allowed_chats=settings.allowed_chats,
+    )
+
+
+def _make_application(bot: ExtBot[Any], queue: asyncio.Queue[object], intake: Intake, house: House) -> App:
+    application: App = (
+        ApplicationBuilder()
+        .bot(bot)
+        .updater(None)
+        .update_queue(queue)
+        .concurrent_updates(Processor(intake))
+        .context_types(CONTEXT_TYPES)
+        .build()
+    )
+    handlers.register(application, house)
+    return application
+
+
+def _make_web(
+    settings: Settings, db: Database, bot: Bot, router: Router, intake: Intake, metrics: Metrics
+) -> Starlette:
+    return make_app(
+        metrics=metrics,
+        checks={"database": db.ping, "telegram": bot.get_me, "provider": router.ready},
+        accept=(lambda update: intake.accept([update])) if settings.public_url else None,
+        secret=settings.webhook_secret,
+        on_callback=router.on_callback if settings.wait == "callback" else None,
+    )
 
 
 async def run(settings: Settings) -> int:
@@ -222,7 +241,7 @@ async def _take_up(db: Database, dispatch: LocalDispatch, intake: Intake) -> Non
     await intake.replay()
 
 
-async def _stop_handling(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
+async def _stop_handling(application: App) -> None:
     try:
         async with asyncio.timeout(HANDLERS_SECONDS):
             await application.stop()
