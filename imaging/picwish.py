@@ -45,9 +45,10 @@ class PicWish(HttpProvider):
         return f"{wire.PICWISH_CREATE}{part}/{quoted(task_id)}"
 
     def _own_fields(self, operation: Operation, *, sync: bool) -> dict[str, str]:
-        """Send `return_type`; a binary body is only there with sync=1 and never for an ID photo."""
+        """Send `return_type`; a binary body needs sync=1, is not for ID photos, and holds one picture, not a mask."""
         wanted = self._return_type
-        if wanted == ReturnType.BINARY and (not sync or operation.name == "idphoto"):
+        one_image = operation.name != "idphoto" and getattr(operation, "output", 2) == 2  # noqa: PLR2004  output_type
+        if wanted == ReturnType.BINARY and not (sync and one_image):
             wanted = ReturnType.URL
         return {wire.RETURN_TYPE: str(int(wanted))}
 

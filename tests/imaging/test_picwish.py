@@ -58,6 +58,9 @@ async def test_the_documented_way(
         (Colorize(), ReturnType.BINARY, True, "3"),
         (Colorize(), ReturnType.BINARY, False, "1"),
         (IdPhoto(), ReturnType.BINARY, True, "1"),
+        (Cutout(), ReturnType.BINARY, True, "3"),
+        (Cutout(output=1), ReturnType.BINARY, True, "1"),
+        (Cutout(output=3), ReturnType.BINARY, True, "1"),
         (IdPhoto(), ReturnType.BASE64, True, "2"),
     ],
 )
