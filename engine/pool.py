@@ -35,10 +35,15 @@ class _Worker:
         """Start a process and wait until it is warm. Raises WorkerCrashed, TimeoutError."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ENGINE_")}
         environment["PYTHONPATH"] = os.pathsep.join(sys.path)  # the worker imports what the server would
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "engine.worker", operators, stdin=PIPE, stdout=PIPE, env=environment
+        command = (sys.executable, "-m", "engine.worker", operators)
+        creating = asyncio.create_task(
+            asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
         )
-        worker = cls(process)
+        try:
+            worker = cls(await asyncio.shield(creating))
+        except asyncio.CancelledError:
+            await cls(await creating).kill()  # asyncio would forget a process that is half made
+            raise
         try:
             async with asyncio.timeout(WARM_SECONDS):
                 await worker._answer()
