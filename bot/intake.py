@@ -116,15 +116,39 @@ async def poll(bot: Bot, client: httpx.AsyncClient, intake: Intake) -> None:
                 timeout=httpx.Timeout(10, read=POLL_SECONDS + 10),
             )
             body = response.json()
-            updates = body["result"] if body.get("ok") else None
-        except (httpx.HTTPError, ValueError, KeyError, AttributeError) as error:
+            updates = _updates(body)
+        except (httpx.HTTPError, ValueError) as error:
             # The address holds the token: the exception itself goes nowhere.
             log.warning("no updates from Telegram", cause=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
             continue
         if updates is None:
             log.warning("Telegram refused getUpdates", status=response.status_code, why=body.get("description"))
-            await asyncio.sleep(body.get("parameters", {}).get("retry_after", RETRY_SECONDS))
+            await asyncio.sleep(_pause(body))
         elif updates:
             await intake.accept(updates)
-            offset = updates[-1]["update_id"] + 1
+            offset = max(update["update_id"] for update in updates) + 1
+
+
+def _updates(body: object) -> list[RawUpdate] | None:
+    """Read the answer to getUpdates; None when Telegram refused. Raises ValueError when it is none."""
+    match body:
+        case {"ok": True, "result": [*updates]}:
+            if not all(isinstance(update, dict) and _is_id(update.get("update_id")) for update in updates):
+                raise ValueError
+            return updates
+        case {"ok": False}:
+            return None
+    raise ValueError
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _pause(refusal: object) -> float:
+    """Give the seconds that Telegram asks for, or ours."""
+    match refusal:
+        case {"parameters": {"retry_after": int() | float() as seconds}} if seconds > 0:
+            return seconds
+    return RETRY_SECONDS
