@@ -153,11 +153,11 @@ async def test_fetch_through_outages(post: Post) -> None:
 
 
 async def test_no_token_in_what_is_raised(post: Post) -> None:
-    """The address of a download holds the token; no exception, cause or context of one, does."""
+    """The address of a download holds the token; no exception that a traceback would show does."""
     post.api.files = [web.Response(status=500) for _ in range(9)]
-    with stamina.set_testing(True, attempts=2):
-        with into() as file, pytest.raises(NetworkError, match="download failed") as caught:
-            await post.delivery.fetch(job(), file)
+    twice = stamina.set_testing(True, attempts=2)
+    with twice, into() as file, pytest.raises(NetworkError, match="download failed") as caught:
+        await post.delivery.fetch(job(), file)
     shown: BaseException | None = caught.value
     while shown is not None:
         assert SECRET not in repr(shown)
