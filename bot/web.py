@@ -185,6 +185,7 @@ async def serving(app: Starlette, host: str, port: int) -> AsyncIterator[int]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(2048)
     except OSError:
         listener.close()
         raise
