@@ -1,8 +1,4 @@
-"""Keeps a dead provider out and lets it back in.
-
-Our own forty lines, because purgatory 3.0 goes by the wall clock (which jumps), lets everybody in when it half opens,
-and counts a cancelled job as a failure.
-"""
+"""Keeps a dead provider out and lets it back in (why it is our own: docs/decisions/0005-own-breaker.md)."""
 
 from __future__ import annotations
 
