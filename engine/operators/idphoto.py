@@ -16,7 +16,7 @@ from engine.operators.faces import Face, find_faces
 from engine.operators.layers import lay
 from engine.operators.matting import Matte, matte
 from engine.operators.person import person_mask
-from engine.operators.pixels import Bytes, rgb
+from engine.operators.pixels import Bytes, rgb, shrink
 from imaging.operations import IdPhoto
 
 HEAD_SHARE = (0.70, 0.80)
@@ -46,7 +46,7 @@ def idphoto(operation: IdPhoto, image: Image.Image) -> Developed:
     faces = find_faces(pixels)
     if not faces:
         raise NoFace("no cascade pair found a face")
-    pixels, face = _level(*_around(pixels, faces[0]))
+    pixels, face = _level(*_around(pixels, faces[0], operation.height))
     found = matte(pixels, person_mask(pixels, [face]))
     frame = place(found.alpha, face, operation.width / operation.height)
     photo = _cut(found, frame, (operation.width, operation.height))
@@ -55,13 +55,18 @@ def idphoto(operation: IdPhoto, image: Image.Image) -> Developed:
     return Developed(photo, detail="ID photo by face geometry, no neural weights", result_type="person")
 
 
-def _around(pixels: Bytes, face: Face) -> tuple[Bytes, Face]:
-    """Keep what an ID photo could show, so that small faces in large pictures are cut out finely."""
+def _around(pixels: Bytes, face: Face, wanted: int) -> tuple[Bytes, Face]:
+    """Keep what an ID photo could show, so that small faces are cut out finely, at most twice as fine as `wanted`.
+
+    `wanted` is the ID photo's height; it shows about two face sizes.
+    """
     height, width = pixels.shape[:2]
     left, right = max(0, int(face.x - 4 * face.size)), min(width, int(face.x + 4 * face.size))
     top, bottom = max(0, int(face.y - 2.5 * face.size)), min(height, int(face.y + 4.5 * face.size))
     moved = Face(face.x - left, face.y - top, face.size, face.tilt, face.votes)
-    return np.ascontiguousarray(pixels[top:bottom, left:right]), moved
+    part = np.ascontiguousarray(pixels[top:bottom, left:right])
+    small, factor = shrink(part, max(512, round(max(part.shape) * wanted / face.size)))
+    return small, moved.scaled(factor)
 
 
 def _level(pixels: Bytes, face: Face) -> tuple[Bytes, Face]:

@@ -10,13 +10,16 @@ from engine.operators.separate import separate
 WORK_SIDE = 512
 _BORDER = 0.04  # of the shorter edge
 _BORDER_COLOURS = 5
+_NARROWEST = 12  # pixels; a narrower strip shows no thing apart from its background
 _REACH = 2.0  # log-odds
 _HOLE = 0.15  # of the thing; a cup's inside is no background
 
 
 def thing_mask(image: Bytes) -> Bytes:
-    """Return the hard mask (255 = thing) of an RGB picture, at most WORK_SIDE long; never empty, never all."""
+    """Return the hard mask (255 = thing) of an RGB picture, at most WORK_SIDE long; never empty; all of a strip."""
     small, _ = shrink(image, WORK_SIDE)
+    if min(small.shape[:2]) < _NARROWEST:
+        return np.full(small.shape[:2], 255, np.uint8)
     salience = _salience(small)
     prior = _prior(salience)
     mask = separate(small, prior, np.full(prior.shape, _REACH, np.float32))

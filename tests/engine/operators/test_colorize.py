@@ -1,0 +1,48 @@
+"""Colorize: real colours, lightness kept, skin warm, honest about how it was done."""
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.operators import develop
+from imaging.operations import Colorize
+
+from .pictures import array, photo
+
+
+@pytest.mark.parametrize("name", ["astronaut", "hopper", "coffee", "camera"])
+def test_colours_come_and_lightness_stays(name: str) -> None:
+    """A grey photo gets chroma everywhere it matters, and its lightness moves by a few steps at most."""
+    grey = photo(name).convert("L").convert("RGB")
+    result = develop(Colorize(), grey)
+    assert result.image
+    assert (result.image.size, result.image.mode) == (grey.size, "RGB")
+    before, after = (cv2.cvtColor(np.asarray(each), cv2.COLOR_RGB2Lab).astype(int) for each in (grey, result.image))
+    assert np.hypot(after[..., 1] - 128, after[..., 2] - 128).mean() > 4
+    assert np.percentile(np.abs(after[..., 0] - before[..., 0]), 99) <= 4
+    assert "no neural weights" in result.detail
+
+
+def test_skin_is_warmer_than_the_wall() -> None:
+    """On a portrait the face is redder than the background behind it."""
+    pixels = array(develop(Colorize(), photo("astronaut").convert("L").convert("RGB")).image)
+    warmth = pixels[..., 0] - pixels[..., 2]
+    assert warmth[95:140, 205:245].mean() > warmth[5:60, 350:400].mean() + 25
+
+
+def test_sky_is_blue_and_grass_green() -> None:
+    """Outdoors the smooth light top turns blue and the textured ground green."""
+    pixels = array(develop(Colorize(), photo("camera")).image)
+    sky, grass = pixels[20:60, 300:480].mean(axis=(0, 1)), pixels[400:480, 380:480].mean(axis=(0, 1))
+    assert sky[2] > sky[0] + 10
+    assert grass[1] > max(grass[0], grass[2]) + 5
+
+
+def test_old_colours_are_put_aside() -> None:
+    """A colour photo comes out as its black-and-white copy does, but for rounding."""
+    image = photo("coffee")
+    lab = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2Lab)
+    lab[..., 1:] = 128
+    grey = type(image).fromarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB))
+    one, two = (array(develop(Colorize(), each).image) for each in (image, grey))
+    assert np.percentile(np.abs(one - two), 99) <= 6
