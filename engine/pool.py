@@ -107,9 +107,11 @@ class Pool:
 
     async def start(self) -> None:
         """Start all workers at once and wait until they are warm. Raises an ExceptionGroup of what failed."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._size):
-                group.create_task(self._add())
+        starts = (self._add() for _ in range(self._size))
+        results = await asyncio.gather(*starts, return_exceptions=True)  # none is cancelled amid cleaning up
+        failures = [result for result in results if isinstance(result, Exception)]
+        if failures:
+            raise ExceptionGroup("workers did not start", failures)
 
     async def run(self, order: Mapping[str, Any], begin: Callable[[], None]) -> dict[str, Any]:
         """Wait for a free worker, call `begin`, develop. Raises WorkerCrashed, WorkerHung."""
