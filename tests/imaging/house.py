@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 import stamina
 from pydantic import SecretStr
@@ -14,9 +13,8 @@ from imaging.operations import Colorize, Operation
 from imaging.picwish import PicWish
 from imaging.provider import Upload
 from imaging.routing import Resume, Router, WaitMode
-from tests.imaging.vendor import Vendor, body, running, says, upload
+from tests.imaging.vendor import EASY, Behaviour, Vendor, body, hurry, running, says, upload
 
-QUICK = httpx.Timeout(connect=1, read=0.3, write=1, pool=1)
 DONE = says(body("gptge_query"))
 
 
@@ -64,8 +62,8 @@ class House:
         self.second = second
         self.notes = Notes()
         self.providers = [
-            GptGe(first.url, SecretStr("sk-a"), timeout=QUICK),
-            PicWish(second.url, SecretStr("wx-b"), timeout=QUICK),
+            GptGe(first.url, SecretStr("sk-a"), timeout=EASY),
+            PicWish(second.url, SecretStr("wx-b"), timeout=EASY),
         ]
         self.router = self.make()
         second.will("GET", says(body("picwish_done")))
@@ -76,6 +74,11 @@ class House:
             self.providers[:only], rate=1000, wait=wait, callback_base=callback_base, observer=self.notes
         )
         return self.router
+
+    def hurry(self, behaviour: Behaviour) -> None:
+        """Let both clients be impatient where a vendor never answers."""
+        for one in self.providers:
+            hurry(one, behaviour)
 
     async def develop(
         self, operation: Operation | None = None, photo: Upload | None = None, resume: Resume | None = None

@@ -15,11 +15,13 @@ from imaging.gptge import GptGe
 from imaging.operations import Colorize, Cutout, Enhance, IdPhoto, Operation
 from imaging.provider import Task
 from tests.imaging.vendor import (
+    EASY,
     TASK_ID,
     Behaviour,
     Vendor,
     body,
     hangs,
+    hurry,
     picture,
     resets,
     says,
@@ -28,13 +30,12 @@ from tests.imaging.vendor import (
 )
 
 KEY = "sk-very-secret"
-QUICK = httpx.Timeout(connect=1, read=0.2, write=1, pool=1)
 RESULT = "/result?Signature=a%2Fb%2B%3D&Expires=1"
 
 
 @pytest.fixture
 async def client(vendor: Vendor) -> AsyncIterator[GptGe]:
-    provider = GptGe(vendor.url, SecretStr(KEY), timeout=QUICK)
+    provider = GptGe(vendor.url, SecretStr(KEY), timeout=EASY)
     yield provider
     await provider.aclose()
 
@@ -127,6 +128,7 @@ async def test_another_task_than_asked_for_is_refused(vendor: Vendor, client: Gp
 async def test_refused_posts(vendor: Vendor, client: GptGe, behaviour: Behaviour, expected: type[Exception]) -> None:
     """A POST fails as one class of the tree; only answers that leave it open whether it was taken are unknown."""
     vendor.will("POST", behaviour)
+    hurry(client, behaviour)
     with pytest.raises(expected) as caught:
         await client.submit(Colorize(), upload())
     assert type(caught.value) is expected
@@ -150,6 +152,7 @@ async def test_refused_posts(vendor: Vendor, client: GptGe, behaviour: Behaviour
 async def test_refused_queries(vendor: Vendor, client: GptGe, behaviour: Behaviour, expected: type[Exception]) -> None:
     """A query costs nothing, so nothing about it is an unknown outcome."""
     vendor.will("GET", behaviour)
+    hurry(client, behaviour)
     with pytest.raises(expected) as caught:
         await client.query(Colorize(), TASK_ID)
     assert type(caught.value) is expected
@@ -169,7 +172,7 @@ async def test_nobody_there() -> None:
     """A refused connection surely sent nothing."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        provider = GptGe(f"http://127.0.0.1:{taken.getsockname()[1]}", SecretStr(KEY), timeout=QUICK)
+        provider = GptGe(f"http://127.0.0.1:{taken.getsockname()[1]}", SecretStr(KEY), timeout=EASY)
         with pytest.raises(errors.Unsent):
             await provider.submit(Colorize(), upload())
         with pytest.raises(errors.Unavailable):
@@ -203,7 +206,7 @@ async def test_a_refusal_before_the_end_of_an_upload() -> None:
         writer.close()
 
     async with serving(refuse) as url:
-        client = GptGe(url, SecretStr(KEY), timeout=QUICK)
+        client = GptGe(url, SecretStr(KEY), timeout=EASY)
         with pytest.raises(errors.KeyRefused):
             await client.submit(Colorize(), upload(bytes(4_000_000)))
         await client.aclose()
@@ -219,7 +222,7 @@ async def test_an_upload_that_stalls() -> None:
         writer.close()
 
     async with serving(stall) as url:
-        client = GptGe(url, SecretStr(KEY), timeout=httpx.Timeout(connect=1, read=0.2, write=0.2, pool=1))
+        client = GptGe(url, SecretStr(KEY), timeout=httpx.Timeout(10, read=0.2, write=0.2))
         with pytest.raises(errors.OutcomeUnknown):
             await client.submit(Colorize(), upload(bytes(30_000_000)))
         await client.aclose()

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -10,15 +9,14 @@ from imaging import errors, results
 from imaging.gptge import GptGe
 from imaging.operations import Cutout
 from imaging.provider import Task
-from tests.imaging.vendor import TASK_ID, Behaviour, Vendor, hangs, picture, says, task, truncates
+from tests.imaging.vendor import EASY, TASK_ID, Behaviour, Vendor, hangs, hurry, picture, says, task, truncates
 
-QUICK = httpx.Timeout(connect=1, read=0.2, write=1, pool=1)
 RESULT = "/result?Signature=a%2Fb%2B%3D&Expires=1"
 
 
 @pytest.fixture
 async def client(vendor: Vendor) -> AsyncIterator[GptGe]:
-    provider = GptGe(vendor.url, SecretStr("sk"), timeout=QUICK)
+    provider = GptGe(vendor.url, SecretStr("sk"), timeout=EASY)
     yield provider
     await provider.aclose()
 
@@ -46,6 +44,7 @@ async def client(vendor: Vendor) -> AsyncIterator[GptGe]:
 async def test_bad_results(vendor: Vendor, client: GptGe, behaviour: Behaviour, expected: type[Exception]) -> None:
     """What is no whole picture from a permitted address is not a result; what may pass is told apart."""
     vendor.will("result", behaviour)
+    hurry(client, behaviour)
     with pytest.raises(expected) as caught:
         await client.fetch(Task(TASK_ID, 1, image=vendor.url + RESULT))
     assert type(caught.value) is expected

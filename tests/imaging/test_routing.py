@@ -6,8 +6,9 @@ from pydantic import SecretStr
 from imaging import errors
 from imaging.gptge import GptGe
 from imaging.routing import Resume
-from tests.imaging.house import DONE, QUICK, House
+from tests.imaging.house import DONE, House
 from tests.imaging.vendor import (
+    EASY,
     TASK_ID,
     Behaviour,
     body,
@@ -67,6 +68,7 @@ async def test_nothing_left_to_try(house: House, behaviour: Behaviour) -> None:
     """When every provider fails it ends in GaveUp with the last failure as its cause."""
     house.first.will("POST", behaviour)
     house.second.will("POST", behaviour)
+    house.hurry(behaviour)
     with pytest.raises(errors.GaveUp) as caught:
         await house.develop()
     assert isinstance(caught.value.__cause__, errors.ProviderError)
@@ -76,7 +78,7 @@ async def test_nobody_listens(house: House) -> None:
     """A refused connection is tried again, then the next provider is asked; the dead one is kept out."""
     async with running() as gone:
         url = gone.url
-    house.providers[0] = GptGe(url, SecretStr("sk-a"), timeout=QUICK)
+    house.providers[0] = GptGe(url, SecretStr("sk-a"), timeout=EASY)
     house.make()
     for _ in range(3):
         assert await house.develop() == ("png",)
@@ -93,6 +95,7 @@ async def test_an_unknown_outcome_costs_one_more_post(house: House, lost: Behavi
     """If the answer to a paid POST is lost, one more is sent, to the next provider if there is one."""
     house.make(only=only)
     house.first.will("POST", lost, says(task(0)))
+    house.hurry(lost)
     assert await house.develop() == ("png",)
     assert house.posts == ((2, 0) if only == 1 else (1, 1))
     assert house.notes.unknown == 1

@@ -11,13 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from aiohttp import web
 from PIL import Image
 
+from imaging.client import HttpProvider
 from imaging.provider import Upload
 
 BODIES = Path(__file__).parent / "bodies"
 TASK_ID = "3b950563-e53f-4036-a581-5ac04d0829b3"
+
+EASY = httpx.Timeout(10)
+"""Seconds nothing here ever takes, however busy the machine is."""
+
+HASTY = httpx.Timeout(10, read=0.3)
+"""For an answer that never comes."""
 
 Behaviour = Callable[["Vendor", web.Request], Awaitable[web.StreamResponse]]
 
@@ -83,6 +91,12 @@ async def hangs(vendor: Vendor, request: web.Request) -> web.StreamResponse:
     del request
     await vendor.closing.wait()
     return web.Response()
+
+
+def hurry(provider: HttpProvider, behaviour: Behaviour) -> None:
+    """Let a provider's client be impatient where the vendor never answers."""
+    if behaviour is hangs:
+        provider._connections.timeout = HASTY
 
 
 async def truncates(vendor: Vendor, request: web.Request) -> web.StreamResponse:
