@@ -78,6 +78,9 @@ class Shortfall:
 _chat: sa.BindParameter[int] = sa.bindparam("chat")
 _own_allowance = sa.select(chats.c.allowance).where(chats.c.chat_id == _chat)
 _balance = sa.select(balances).where(balances.c.chat_id == _chat)
+_used_in = sa.select(sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("used")).where(
+    (ledger.c.chat_id == _chat) & (ledger.c.period == sa.bindparam("then"))
+)
 _put = insert(balances)
 _put = _put.on_conflict_do_update(
     index_elements=["chat_id"], set_={name: _put.excluded[name] for name in ("period", "used", "bought")}
@@ -113,9 +116,14 @@ async def quota(conn: Connection, chat_id: int, terms: Terms, now: float | None 
     own = await conn.one(_own_allowance, chat=chat_id)
     allowance = terms.allowance if own is None or own["allowance"] is None else own["allowance"]
     balance = await conn.one(_balance, chat=chat_id)
+    now_used = balance
+    if balance and balance["period"] > period:  # the clock went back: this day's use stands in the ledger alone
+        now_used = await conn.one(_used_in, chat=chat_id, then=period)
+    elif balance and balance["period"] < period:
+        now_used = None
     return Quota(
         allowance=None if allowance == UNLIMITED else allowance,
-        used=balance["used"] if balance and balance["period"] == period else 0,
+        used=now_used["used"] if now_used else 0,
         bought=balance["bought"] if balance else 0,
         period=period,
         renews_at=renews_at,

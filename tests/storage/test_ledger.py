@@ -77,6 +77,20 @@ async def test_a_day_later(db: Database) -> None:
         ]
 
 
+async def test_the_clock_goes_back(db: Database) -> None:
+    """A clock that was a day ahead for a while gives nobody a second allowance for today."""
+    terms = Terms(3)
+    async with db.begin() as conn:
+        await ledger.hold(conn, 1, 1, 2, terms, now=0.0)
+        await ledger.hold(conn, 1, 2, 3, terms, now=DAY)
+        assert (await ledger.quota(conn, 1, terms, now=0.0)).left == 1
+        assert await ledger.hold(conn, 1, 3, 2, terms, now=0.0) is not None
+        assert await ledger.hold(conn, 1, 3, 1, terms, now=0.0) is None
+        assert await raw(conn, MONEY) == [(3, 0)]
+        await ledger.release(conn, 2, now=0.0)
+        assert await raw(conn, MONEY) == [(3, 0)]
+
+
 async def test_the_spend_cap(db: Database) -> None:
     """All chats together stop at the operator's cap, unlimited ones too; what is released can be spent again."""
     terms = Terms(UNLIMITED, spend_cap=5)
