@@ -216,6 +216,16 @@ async def test_stop_leaves_the_rest_to_the_next_start(bench: Bench) -> None:
     assert await bench.money(job) == ["hold", "settle"]
 
 
+async def test_a_job_that_is_over_leaves_nothing_to_do(bench: Bench) -> None:
+    """A job enqueued although it was given up takes a turn and gives it back."""
+    job = await bench.job()
+    assert await bench.dispatch.cancel(job)
+    bench.dispatch.enqueue(7, job)
+    await bench.quiet()
+    assert bench.telegram.sent == []
+    assert bench.dispatch._free == 16
+
+
 async def test_a_job_nobody_can_read_stops_nothing(bench: Bench, logs: list[EventDict]) -> None:
     """A row that this version cannot read is logged and left; the next job is done."""
     broken = await bench.job()
