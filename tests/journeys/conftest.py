@@ -25,7 +25,18 @@ from tests.journeys.stage import KEY, START_SECONDS, TOKEN
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One engine for all journeys: starting its workers takes longer than most of them."""
     port = tmp_path_factory.mktemp("engine") / "port"
-    command = [sys.executable, "-m", "engine", "--port", "0", "--port-file", str(port), "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "engine",
+        "--port",
+        "0",
+        "--port-file",
+        str(port),
+        "--workers",
+        "1",
+        "--allow-private",
+    ]
     with subprocess.Popen(command, env={**os.environ, "ENGINE_KEYS": KEY}) as engine:
         try:
             asyncio.run(_written(port, engine))

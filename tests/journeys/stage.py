@@ -66,7 +66,7 @@ async def stage(folder: Path, **settings: str) -> AsyncIterator[Stage]:
         engine = await stack.enter_async_context(
             process(
                 "engine",
-                *("--port", "0", "--port-file", str(folder / "engine.port")),
+                *("--port", "0", "--port-file", str(folder / "engine.port"), "--allow-private"),
                 env={"ENGINE_KEYS": KEY},
                 log=folder / "engine.log",
             )
