@@ -160,7 +160,7 @@ class Runner:
             held.callback(result.close)
             await checkpoints.delivering()
             held.pop_all()
-        return result, prepared.changes
+        return result, tuple(dict.fromkeys(prepared.changes + result.changes))
 
     async def _timed(self, stage: str, step: Awaitable[T]) -> T:
         began = time.monotonic()
