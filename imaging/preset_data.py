@@ -18,9 +18,27 @@ def _names(*columns: str) -> Mapping[str, str]:
 
 
 COUNTRIES: Mapping[str, Mapping[str, str]] = {
-    "us": _names("United States/USA/America/United States of America", "美国", "США/Америка", "Estados Unidos/EEUU/EUA", "آمریکا/ایالات متحده"),
-    "eu": _names("Schengen/Europe/European Union", "申根/欧盟/欧洲", "Шенген/Шенгенская/ЕС/Европа", "Schengen/Unión Europea/Europa", "شنگن/اروپا"),
-    "gb": _names("United Kingdom/UK/Britain/Great Britain/England/GBR", "英国", "Великобритания/Англия/Великобритании", "Reino Unido/Inglaterra", "بریتانیا/انگلیس"),
+    "us": _names(
+        "United States/USA/America/United States of America",
+        "美国",
+        "США/Америка",
+        "Estados Unidos/EEUU/EUA",
+        "آمریکا/ایالات متحده",
+    ),
+    "eu": _names(
+        "Schengen/Europe/European Union",
+        "申根/欧盟/欧洲",
+        "Шенген/Шенгенская/ЕС/Европа",
+        "Schengen/Unión Europea/Europa",
+        "شنگن/اروپا",
+    ),
+    "gb": _names(
+        "United Kingdom/UK/Britain/Great Britain/England/GBR",
+        "英国",
+        "Великобритания/Англия/Великобритании",
+        "Reino Unido/Inglaterra",
+        "بریتانیا/انگلیس",
+    ),
     "ru": _names("Russia/RUS/Russian Federation", "俄罗斯/俄国", "Россия/РФ/России", "Rusia", "روسیه"),
     "cn": _names("China/CHN/PRC", "中国", "Китай/КНР/Китая", "China", "چین"),
     "in": _names("India/IND", "印度", "Индия/Индии/Индию", "India", "هند/هندوستان"),
@@ -43,8 +61,16 @@ COUNTRIES: Mapping[str, Mapping[str, str]] = {
     "uz": _names("Uzbekistan/UZB", "乌兹别克斯坦", "Узбекистан/Узбекистана", "Uzbekistán", "ازبکستان"),
     "az": _names("Azerbaijan/AZE", "阿塞拜疆", "Азербайджан/Азербайджана", "Azerbaiyán", "آذربایجان"),
     "ir": _names("Iran/IRN", "伊朗", "Иран/Ирана", "Irán", "ایران"),
-    "sa": _names("Saudi Arabia/SAU/KSA", "沙特阿拉伯/沙特", "Саудовская Аравия", "Arabia Saudita", "عربستان سعودی/عربستان"),
-    "ae": _names("United Arab Emirates/UAE/Emirates/Dubai", "阿联酋/迪拜", "ОАЭ/Эмираты/Дубай", "Emiratos Árabes Unidos/Emiratos", "امارات/دبی"),
+    "sa": _names(
+        "Saudi Arabia/SAU/KSA", "沙特阿拉伯/沙特", "Саудовская Аравия", "Arabia Saudita", "عربستان سعودی/عربستان"
+    ),
+    "ae": _names(
+        "United Arab Emirates/UAE/Emirates/Dubai",
+        "阿联酋/迪拜",
+        "ОАЭ/Эмираты/Дубай",
+        "Emiratos Árabes Unidos/Emiratos",
+        "امارات/دبی",
+    ),
     "vn": _names("Vietnam/VNM", "越南", "Вьетнам/Вьетнама", "Vietnam", "ویتنام"),
     "hk": _names("Hong Kong/HKG", "香港", "Гонконг", "Hong Kong", "هنگ کنگ"),
     "tw": _names("Taiwan/TWN", "台湾", "Тайвань", "Taiwán", "تایوان"),
@@ -58,23 +84,72 @@ COUNTRIES: Mapping[str, Mapping[str, str]] = {
 KINDS: Mapping[str, Mapping[str, str]] = {
     "passport": _names("passport", "护照", "паспорт/загранпаспорт", "pasaporte", "گذرنامه/پاسپورت"),
     "visa": _names("visa/e-visa", "签证", "виза/визу/визы", "visado/visa", "ویزا/ویزای/روادید"),
-    "id": _names("ID card/identity card/national id", "身份证", "удостоверение личности", "DNI/documento de identidad/cédula", "کارت ملی/کارت شناسایی"),
-    "licence": _names("driving licence/driver's license/driver license", "驾驶证/驾照", "водительские права/права/водительское удостоверение", "permiso de conducir/licencia de conducir", "گواهینامه رانندگی/گواهینامه"),
-    "residence": _names("residence permit/residence card/permanent resident card", "居留卡/居留证/在留卡", "вид на жительство/ВНЖ", "permiso de residencia", "کارت اقامت/اقامت"),
-    "lottery": _names("visa lottery/DV lottery/lottery/greencard", "抽签移民", "лотерея виз/гринкарта/лотерея", "lotería de visas/lotería", "لاتاری"),
-    "permit": _names("Hong Kong and Macau permit/travel permit", "港澳通行证/通行证", "пропуск в Гонконг и Макао", "permiso para Hong Kong y Macao", "مجوز هنگ کنگ و ماکائو"),
+    "id": _names(
+        "ID card/identity card/national id",
+        "身份证",
+        "удостоверение личности",
+        "DNI/documento de identidad/cédula",
+        "کارت ملی/کارت شناسایی",
+    ),
+    "licence": _names(
+        "driving licence/driver's license/driver license",
+        "驾驶证/驾照",
+        "водительские права/права/водительское удостоверение",
+        "permiso de conducir/licencia de conducir",
+        "گواهینامه رانندگی/گواهینامه",
+    ),
+    "residence": _names(
+        "residence permit/residence card/permanent resident card",
+        "居留卡/居留证/在留卡",
+        "вид на жительство/ВНЖ",
+        "permiso de residencia",
+        "کارت اقامت/اقامت",
+    ),
+    "lottery": _names(
+        "visa lottery/DV lottery/lottery/greencard",
+        "抽签移民",
+        "лотерея виз/гринкарта/лотерея",
+        "lotería de visas/lotería",
+        "لاتاری",
+    ),
+    "permit": _names(
+        "Hong Kong and Macau permit/travel permit",
+        "港澳通行证/通行证",
+        "пропуск в Гонконг и Макао",
+        "permiso para Hong Kong y Macao",
+        "مجوز هنگ کنگ و ماکائو",
+    ),
     "pan": _names("PAN card/PAN", "PAN卡", "карта PAN", "tarjeta PAN", "کارت PAN"),
     "oci": _names("OCI card/OCI", "OCI卡", "карта OCI", "tarjeta OCI", "کارت OCI"),
-    "1inch": _names("1 inch/one inch/1inch", "一寸/1寸/1英寸/一英寸/一寸照", "1 дюйм/один дюйм", "1 pulgada/una pulgada", "۱ اینچ/یک اینچ"),
-    "2inch": _names("2 inch/two inch/2inch", "二寸/两寸/2寸/2英寸/二寸照", "2 дюйма/два дюйма", "2 pulgadas/dos pulgadas", "۲ اینچ/دو اینچ"),
-    "small1inch": _names("small 1 inch/small one inch", "小一寸/小1寸", "малый 1 дюйм", "1 pulgada pequeña", "۱ اینچ کوچک"),
-    "small2inch": _names("small 2 inch/small two inch", "小二寸/小2寸", "малые 2 дюйма", "2 pulgadas pequeña", "۲ اینچ کوچک"),
+    "1inch": _names(
+        "1 inch/one inch/1inch",
+        "一寸/1寸/1英寸/一英寸/一寸照",
+        "1 дюйм/один дюйм",
+        "1 pulgada/una pulgada",
+        "۱ اینچ/یک اینچ",
+    ),
+    "2inch": _names(
+        "2 inch/two inch/2inch",
+        "二寸/两寸/2寸/2英寸/二寸照",
+        "2 дюйма/два дюйма",
+        "2 pulgadas/dos pulgadas",
+        "۲ اینچ/دو اینچ",
+    ),
+    "small1inch": _names(
+        "small 1 inch/small one inch", "小一寸/小1寸", "малый 1 дюйм", "1 pulgada pequeña", "۱ اینچ کوچک"
+    ),
+    "small2inch": _names(
+        "small 2 inch/small two inch", "小二寸/小2寸", "малые 2 дюйма", "2 pulgadas pequeña", "۲ اینچ کوچک"
+    ),
     "2x2": _names("2x2 in/2x2", "2x2英寸", "2x2 дюйма", "2x2 pulgadas", "۲x۲ اینچ"),
     "3x4": _names("3x4 cm/3x4", "3x4厘米", "фото 3x4/3x4", "3x4 cm", "۳x۴"),
     "4x6": _names("4x6 cm/4x6", "4x6厘米", "фото 4x6/4x6", "4x6 cm", "۴x۶"),
 }
 
-_W, _LIGHT = "FFFFFF", "E6E6E6"  # where "light" or "light grey, not white" is asked for, a grey that both readings allow
+_W, _LIGHT = (
+    "FFFFFF",
+    "E6E6E6",
+)  # where "light" or "light grey, not white" is asked for, a grey that both readings allow
 _IN = 25.4  # mm
 _STATE = "https://travel.state.gov/content/travel/en/us-visas/visa-information-resources/photos.html"
 _GOVUK = "https://www.gov.uk/photos-for-passports/photo-requirements"
@@ -93,7 +168,15 @@ _OTHERS = "http://ezcopy.net/other-countries"
 # country ("" for none), document, width mm, height mm, dpi, background, source. A country's first row is what its
 # name alone means. 457 dpi makes India's 630x810 pixels of 35x45 mm.
 DOCUMENTS: tuple[tuple[str, str, float, float, int, str, str], ...] = (
-    ("us", "passport", 2 * _IN, 2 * _IN, 300, _W, "https://travel.state.gov/content/travel/en/passports/how-apply/photos.html"),
+    (
+        "us",
+        "passport",
+        2 * _IN,
+        2 * _IN,
+        300,
+        _W,
+        "https://travel.state.gov/content/travel/en/passports/how-apply/photos.html",
+    ),
     ("us", "visa", 2 * _IN, 2 * _IN, 300, _W, _STATE),
     ("us", "residence", 2 * _IN, 2 * _IN, 300, _W, _STATE),
     ("us", "lottery", 2 * _IN, 2 * _IN, 300, _W, _STATE),
@@ -134,19 +217,51 @@ DOCUMENTS: tuple[tuple[str, str, float, float, int, str, str], ...] = (
     ("nl", "passport", 35, 45, 300, _LIGHT, _OTHERS),
     ("at", "passport", 35, 45, 300, _LIGHT, _PHOTOGOV),
     ("be", "passport", 35, 45, 300, _LIGHT, _PHOTOGOV),
-    ("ie", "passport", 35, 45, 300, _W, "https://www.dfa.ie/irish-consulate/vancouver/passports/top-passport-questions/photo-guidelines/"),
+    (
+        "ie",
+        "passport",
+        35,
+        45,
+        300,
+        _W,
+        "https://www.dfa.ie/irish-consulate/vancouver/passports/top-passport-questions/photo-guidelines/",
+    ),
     ("ee", "passport", 40, 50, 300, _LIGHT, "https://kodak-express.co.uk/countries/estonia"),
     ("tr", "passport", 50, 60, 300, _W, "https://id.photos/id-photo-guide-book/turkey/passport-photo"),
     ("by", "passport", 40, 50, 300, _W, "https://photopassport.app/requirements/Belarus"),
     ("by", "visa", 35, 45, 300, _W, "https://photopassport.app/requirements/Belarus"),
     ("uz", "passport", 35, 45, 300, _W, "https://anfas.pro/en/foto/uzbekistan/international-passport/"),
     ("az", "passport", 35, 45, 300, _W, _PHOTOGOV),
-    ("ir", "passport", 35, 45, 300, _W, "https://www.timpson.co.uk/services/passport-photos/international-passport-photo-sizes/iran.html"),
-    ("ir", "visa", 40, 60, 300, _W, "https://evisatraveller.mfa.ir/en/request/digital_image_requirement/?title_name=photo"),
+    (
+        "ir",
+        "passport",
+        35,
+        45,
+        300,
+        _W,
+        "https://www.timpson.co.uk/services/passport-photos/international-passport-photo-sizes/iran.html",
+    ),
+    (
+        "ir",
+        "visa",
+        40,
+        60,
+        300,
+        _W,
+        "https://evisatraveller.mfa.ir/en/request/digital_image_requirement/?title_name=photo",
+    ),
     ("sa", "passport", 40, 60, 300, _W, _SAUDI),
     ("sa", "visa", 2 * _IN, 2 * _IN, 300, _W, _SAUDI),
     ("ae", "passport", 40, 60, 300, _W, _UAE),
-    ("ae", "visa", 43, 55, 300, _W, "https://www.timpson.co.uk/services/passport-photos/international-passport-photo-sizes/united-arab-emirates.html"),
+    (
+        "ae",
+        "visa",
+        43,
+        55,
+        300,
+        _W,
+        "https://www.timpson.co.uk/services/passport-photos/international-passport-photo-sizes/united-arab-emirates.html",
+    ),
     ("vn", "passport", 40, 60, 300, _W, "https://idphotofree.com/en/global-passport-photo-sizes"),
     ("vn", "visa", 40, 60, 300, _W, "http://evisatovietnam.com/vietnam-visa-passport-photo-sizes-requirements"),
     ("hk", "passport", 40, 50, 300, _W, "http://passport-photos.net/hong-kong-passport-photos/"),
