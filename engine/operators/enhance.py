@@ -33,7 +33,7 @@ def enhance(operation: Enhance, image: Image.Image) -> Developed:
     keep = _keep(pixels) if operation.type == "face" else None
     lab = np.dstack([light, lab[..., 1:]])
     lab = np.asarray(Image.fromarray(lab).resize(size, Image.Resampling.LANCZOS))
-    sharp = _sharpen(lab[..., 0], times, noise, keep)
+    sharp = _sharpen(lab[..., 0], light, times, noise, keep)
     result = Image.fromarray(cv2.cvtColor(np.dstack([sharp, lab[..., 1:]]), cv2.COLOR_Lab2RGB).astype(np.uint8))
     if image.mode == "RGBA":
         result.putalpha(image.getchannel("A").resize(size, Image.Resampling.LANCZOS))
@@ -72,16 +72,17 @@ def _keep(pixels: Bytes) -> Floats:
     return keep
 
 
-def _sharpen(light: Bytes, times: float, noise: float, keep: Floats | None) -> Bytes:
-    """Sharpen in two widths; no pixel leaves the range of its neighbours by much, so edges get no halos."""
+def _sharpen(light: Bytes, before: Bytes, times: float, noise: float, keep: Floats | None) -> Bytes:
+    """Sharpen in two widths; no pixel leaves the range of its neighbours `before`, so edges get no halos."""
     base = light.astype(np.float32)
     result = base.copy()
     for sigma, amount in ((0.5 * times + 0.3, 0.9), (1.0 * times, 0.5)):
         detail = base - cv2.GaussianBlur(base, (0, 0), sigma)
         result += amount * np.sign(detail) * np.maximum(np.abs(detail) - noise, 0)  # grain is no detail
-    reach = np.ones((2 * round(times) + 1,) * 2, np.uint8)
-    low, high = cv2.erode(light, reach).astype(np.float32) - 2, cv2.dilate(light, reach).astype(np.float32) + 2
-    result = np.clip(result, low, high)
+    around = np.ones((3, 3), np.uint8)
+    size = light.shape[::-1]
+    low, high = (cv2.resize(f(before, around), size).astype(np.float32) for f in (cv2.erode, cv2.dilate))
+    result = np.clip(result, low - 2, high + 2)
     if keep is not None:
         keep = cv2.resize(keep, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
         result = base + keep * (result - base)

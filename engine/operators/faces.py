@@ -16,7 +16,8 @@ from engine.operators.pixels import Bytes, shrink
 
 # Turned tries in degrees (counter-clockwise as OpenCV counts), the likely ones first.
 _TURNS = (0.0, 20.0, -20.0, 40.0, -40.0)
-_SEARCH_SIDE = 480
+_SEARCH_SIDE = 640
+_TURNED_SIDE = 480  # turned tries cost more and are wrong more often: only faces that fill something of the picture
 _CASCADES = (
     ("haarcascade_frontalface_alt2.xml", 3),
     ("haarcascade_frontalface_alt.xml", 3),
@@ -61,10 +62,10 @@ def cascade(name: str) -> cv2.CascadeClassifier:
 
 def find_faces(image: Bytes) -> list[Face]:
     """Find the faces in an RGB picture, the main one (large and near the middle) first; maybe none."""
-    small, factor = shrink(image, _SEARCH_SIDE)
-    grey = cv2.equalizeHist(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
-    height, width = grey.shape
     for turn in _TURNS:
+        small, factor = shrink(image, _TURNED_SIDE if turn else _SEARCH_SIDE)
+        grey = cv2.equalizeHist(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+        height, width = grey.shape
         found = _faces_turned(grey, turn)
         if found:
             found.sort(key=lambda face: -_weight(face, width, height))
@@ -84,9 +85,10 @@ def _faces_turned(grey: MatLike, turn: float) -> list[Face]:
     turned = cv2.warpAffine(grey, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) if turn else grey
     back = cv2.invertAffineTransform(matrix)
     faces = []
-    for box, votes in _agreed(turned):
+    for box, votes in _agreed(turned, 10 if turn else 20):
         eyes = _eyes(turned, box)
-        if not eyes and votes < len(_CASCADES):
+        # Upright, either all cascades or an eye; turned, where more is mistaken for a face, all and both eyes.
+        if (votes < len(_CASCADES) and (turn or not eyes)) or (turn and len(eyes) < 2):  # noqa: PLR2004  a pair
             continue
         x, y, w, h = box
         centre = back @ np.array([x + w / 2, y + h / 2, 1.0])
@@ -94,10 +96,10 @@ def _faces_turned(grey: MatLike, turn: float) -> list[Face]:
     return faces
 
 
-def _agreed(grey: MatLike) -> list[tuple[Rect, int]]:
-    """Return the boxes that at least two cascades drew, averaged, with the number of cascades."""
+def _agreed(grey: MatLike, part: int) -> list[tuple[Rect, int]]:
+    """Return the boxes that at least two cascades drew, averaged, with their number; none below side / part."""
     side = min(grey.shape)
-    least = max(16, side // 12)
+    least = max(20, side // part)
     groups: list[list[Rect]] = []
     for name, neighbours in _CASCADES:
         boxes = cascade(name).detectMultiScale(grey, 1.1, neighbours, minSize=(least, least))

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.operators import develop
 from imaging.operations import Colorize
@@ -43,6 +44,6 @@ def test_old_colours_are_put_aside() -> None:
     image = photo("coffee")
     lab = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2Lab)
     lab[..., 1:] = 128
-    grey = type(image).fromarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB))
+    grey = Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB))
     one, two = (array(develop(Colorize(), each).image) for each in (image, grey))
     assert np.percentile(np.abs(one - two), 99) <= 6
