@@ -81,9 +81,12 @@ class Intake:
 
 
 class Processor(BaseUpdateProcessor):
-    """Handles updates of different chats at the same time, those of one chat in order."""
+    """Handles updates of different chats at the same time, those of one chat in order.
 
-    def __init__(self, intake: Intake, limit: int = 256) -> None:
+    `limit` is how many may be under way, those waiting for their chat's turn included: far above what one chat sends.
+    """
+
+    def __init__(self, intake: Intake, limit: int = 4096) -> None:
         super().__init__(limit)
         self._intake = intake
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by chat, while anyone waits

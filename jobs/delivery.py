@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePath
 from typing import BinaryIO, Protocol, TypedDict, TypeVar
@@ -107,11 +108,11 @@ class Delivery:
         as_photo = isinstance(job.operation, Colorize) and first.format == "jpg"
         as_photo = as_photo and codec.fit_photo(first.file, first.size)
         try:
-            await self._send(lambda: self._send_result(job, result, caption, as_photo=as_photo))
+            await self._send(job, lambda to: self._send_result(to, result, caption, as_photo=as_photo))
         except UndeliverableError:
             if not as_photo:
                 raise
-            await self._send(lambda: self._send_result(job, result, caption, as_photo=False))
+            await self._send(job, lambda to: self._send_result(to, result, caption, as_photo=False))
 
     async def _send_result(self, job: Job, result: Result, caption: str, *, as_photo: bool) -> None:
         inputs = [(_name(job, picture.role, picture.format), picture.file, picture.size) for picture in result.files]
@@ -134,16 +135,18 @@ class Delivery:
         text = self._say(job.language, f"error_{code}", **params)
         try:
             await self._send(
-                lambda: self._bot.send_message(
-                    job.chat_id, text, message_thread_id=job.thread_id, reply_parameters=_reply_to(job)
-                )
+                job,
+                lambda to: self._bot.send_message(
+                    to.chat_id, text, message_thread_id=to.thread_id, reply_parameters=_reply_to(to)
+                ),
             )
         except UndeliverableError as error:
             raise ChatGoneError(str(error)) from None
 
-    async def _send(self, call: Callable[[], Awaitable[object]]) -> None:
+    async def _send(self, job: Job, call: Callable[[Job], Awaitable[object]]) -> None:
+        """Send to the job's chat, or past its topic when that was deleted meanwhile."""
         try:
-            await _insist(call, self._on_retry)
+            await _insist(lambda: call(job), self._on_retry)
         except ChatMigrated as error:
             raise ChatMovedError(error.new_chat_id) from None
         except Forbidden as error:
@@ -151,7 +154,9 @@ class Delivery:
         except BadRequest as error:
             if any(sign in str(error).lower() for sign in _GONE):
                 raise ChatGoneError(str(error)) from None
-            raise UndeliverableError(str(error)) from None
+            if job.thread_id is None or "thread not found" not in str(error).lower():
+                raise UndeliverableError(str(error)) from None
+            await self._send(replace(job, thread_id=None), call)
 
 
 def _input(name: str, file: BinaryIO, size: int) -> InputFile:
