@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
@@ -54,6 +56,24 @@ def _spellings(secret: str) -> str:
     )
 
 
+class _Unfailing(io.TextIOBase):
+    """Does without the lines that cannot be written: a bot whose disk is full or whose reader is gone must live on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write if possible."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush if possible."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 class _Handler(logging.StreamHandler[TextIO]):
     """Python's own handler prints a record it cannot format with its raw arguments; this one names it only."""
 
@@ -74,6 +94,8 @@ def configure(level: str, style: str, secrets: Iterable[str], stream: TextIO | N
     way. Returns the redactor, for the few lines that are printed rather than logged.
     """
     stream = stream or sys.stderr
+    colours = stream.isatty()
+    stream = cast("TextIO", _Unfailing(stream))
     redactor = Redactor(secrets)
     number = logging.getLevelNamesMapping()[level]
     shared: list[Processor] = [
@@ -83,7 +105,7 @@ def configure(level: str, style: str, secrets: Iterable[str], stream: TextIO | N
         structlog.processors.format_exc_info,
         _one_line,
     ]
-    finish: list[Processor] = [_renderer(style, colours=stream.isatty()), redactor]
+    finish: list[Processor] = [_renderer(style, colours=colours), redactor]
     structlog.configure(
         processors=shared + finish,
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -161,3 +161,18 @@ def test_any_secret_however_deep_it_is_quoted(secret: str, spell: list[Callable[
     cleaned = Redactor([secret]).clean(text)
     assert REDACTED in cleaned
     assert secret not in cleaned.replace(REDACTED, "\0" * 20) or secret in before
+
+
+def test_a_log_that_cannot_be_written_harms_nobody() -> None:
+    """With its disk full, or nobody reading, the log loses lines; who logs them goes on."""
+
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    configure("INFO", "json", [], Full())
+    structlog.get_logger().warning("a line")
+    logging.getLogger("another").warning("a line")
