@@ -11,7 +11,7 @@ from imaging.operations import Colorize
 from .pictures import array, photo
 
 
-@pytest.mark.parametrize("name", ["astronaut", "hopper", "coffee", "camera"])
+@pytest.mark.parametrize("name", ["astronaut", "coffee"])
 def test_colours_come_and_lightness_stays(name: str) -> None:
     """A grey photo gets chroma everywhere it matters, and its lightness moves by a few steps at most."""
     grey = photo(name).convert("L").convert("RGB")
