@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Connection
 from storage.ledger import move_balance
-from storage.tables import chats, expectations, jobs, ledger
+from storage.tables import album_pictures, chats, expectations, jobs, ledger, offers
 
 EXPECTATION_SECONDS = 3600
 """How long "now send the photo" is remembered."""
@@ -57,11 +57,17 @@ _there: sa.BindParameter[int] = sa.bindparam("new")
 _drop = sa.delete(chats).where(chats.c.chat_id == _there)
 _move = [
     *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger)),
-    sa.delete(expectations).where(expectations.c.chat_id == _here),
+    *(sa.delete(t).where(t.c.chat_id == _here) for t in (expectations, album_pictures, offers)),
     # Message numbers start again in a supergroup: what a job replied to, and was asked by, has no number there.
     sa.update(jobs)
     .where(jobs.c.chat_id == _here)
-    .values(chat_id=_there, reply_to=0, source=jobs.c.source + "@" + sa.cast(jobs.c.chat_id, sa.String)),
+    .values(
+        chat_id=_there,
+        reply_to=0,
+        album=sa.case((jobs.c.album.is_not(None), 0)),
+        progress_id=None,
+        source=jobs.c.source + "@" + sa.cast(jobs.c.chat_id, sa.String),
+    ),
 ]
 
 

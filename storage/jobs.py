@@ -14,6 +14,22 @@ _get = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
 _update = sa.update(jobs).where(jobs.c.id == sa.bindparam("job"))
 _unfinished = sa.select(jobs.c.id, jobs.c.chat_id).where(jobs.c.told == 0).order_by(jobs.c.id)
 _waiting = sa.select(sa.func.count()).where((jobs.c.told == 0) & (jobs.c.chat_id == sa.bindparam("chat")))
+_one, _other = jobs.alias(), jobs.alias()
+_same_album = (
+    (_other.c.chat_id == _one.c.chat_id) & (_other.c.source == _one.c.source) & (_other.c.album == _one.c.album)
+)
+_together = (
+    sa.select(_other)
+    .where((_one.c.id == sa.bindparam("job")) & ((_other.c.id == _one.c.id) | _same_album))
+    .order_by(_other.c.place)
+)
+_mine = (jobs.c.chat_id == sa.bindparam("chat")) & (jobs.c.user_id == sa.bindparam("person"))
+_recent = sa.select(jobs).where(_mine).order_by(jobs.c.id.desc()).limit(sa.bindparam("count"))
+_of_source = (
+    sa.select(jobs)
+    .where((jobs.c.chat_id == sa.bindparam("chat")) & (jobs.c.source == sa.bindparam("origin")))
+    .order_by(jobs.c.place)
+)
 _prune = sa.delete(jobs).where((jobs.c.told == 1) & (jobs.c.updated_at < sa.bindparam("before")))
 
 
@@ -43,6 +59,21 @@ async def waiting(conn: Connection, chat_id: int) -> int:
     """Count the chat's unfinished jobs."""
     row = await conn.one(_waiting, chat=chat_id)
     return 0 if row is None else int(row["count_1"])
+
+
+async def together(conn: Connection, job_id: int) -> Sequence[Row]:
+    """Give the jobs that are delivered with this one, itself included, in the order of their pictures."""
+    return await conn.all(_together, job=job_id)
+
+
+async def recent(conn: Connection, chat_id: int, user_id: int, count: int) -> Sequence[Row]:
+    """Give this person's newest `count` jobs in this chat, newest first."""
+    return await conn.all(_recent, chat=chat_id, person=user_id, count=count)
+
+
+async def of_source(conn: Connection, chat_id: int, source: str) -> Sequence[Row]:
+    """Give the jobs that one message or press asked for, in the order of their pictures."""
+    return await conn.all(_of_source, chat=chat_id, origin=source)
 
 
 async def prune(conn: Connection, before: float) -> None:

@@ -148,6 +148,9 @@ jobs = Table(
     Column("error", String(64)),
     Column("error_params", Text),
     Column("told", Integer, nullable=False, server_default="0"),  # the person knows how it ended
+    Column("album", BigInteger),  # part of an album: the message that asked, which the results answer; 0: it is gone
+    Column("reuse", Text),  # what an earlier job made of this picture (see results.files): nothing to pay
+    Column("progress_id", BigInteger),  # the message that shows how far it is, while there is one
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     UniqueConstraint("chat_id", "source", "place"),
@@ -158,4 +161,39 @@ jobs = Table(
         postgresql_where=text("told = 0"),
     ),
     Index("ix_jobs_updated_at", "updated_at"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("file_unique_id", String(64), primary_key=True),  # the original
+    Column("operation", String(16), primary_key=True),
+    Column("options", Text, primary_key=True),
+    Column("files", Text, nullable=False),  # what Telegram keeps of the result, as JSON: [["photo", file_id], …]
+    Column("at", Float, nullable=False),
+    Index("ix_results_at", "at"),
+)
+
+album_pictures = Table(
+    "album_pictures",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("group_id", String(64), nullable=False),  # Telegram's media_group_id
+    Column("user_id", BigInteger, nullable=False),
+    Column("picture", Text, nullable=False),  # a jobs.job.Picture as JSON
+    Column("at", Float, nullable=False),
+    Index("ix_album_pictures_group_id", "chat_id", "group_id"),
+    Index("ix_album_pictures_at", "at"),
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("user_id", BigInteger, nullable=False),
+    Column("requests", Text, nullable=False),  # what a button will have done, as JSON: columns of jobs
+    Column("at", Float, nullable=False),
+    Index("ix_offers_at", "at"),
 )

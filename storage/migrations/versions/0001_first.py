@@ -86,6 +86,9 @@ def upgrade() -> None:
         sa.Column("error", sa.String(length=64), nullable=True),
         sa.Column("error_params", sa.Text(), nullable=True),
         sa.Column("told", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("album", sa.BigInteger(), nullable=True),
+        sa.Column("reuse", sa.Text(), nullable=True),
+        sa.Column("progress_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("updated_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
@@ -136,6 +139,38 @@ def upgrade() -> None:
         batch_op.create_index("uq_ledger_source", ["source"], unique=True)
 
     op.create_table(
+        "results",
+        sa.Column("file_unique_id", sa.String(length=64), nullable=False),
+        sa.Column("operation", sa.String(length=16), nullable=False),
+        sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("files", sa.Text(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("file_unique_id", "operation", "options", name=op.f("pk_results")),
+    )
+    op.create_index("ix_results_at", "results", ["at"])
+    op.create_table(
+        "album_pictures",
+        sa.Column("chat_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("picture", sa.Text(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("chat_id", "message_id", name=op.f("pk_album_pictures")),
+    )
+    op.create_index("ix_album_pictures_group_id", "album_pictures", ["chat_id", "group_id"])
+    op.create_index("ix_album_pictures_at", "album_pictures", ["at"])
+    op.create_table(
+        "offers",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("chat_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("requests", sa.Text(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offers")),
+    )
+    op.create_index("ix_offers_at", "offers", ["at"])
+    op.create_table(
         "spending",
         sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("credits", sa.Integer(), nullable=False),
@@ -146,6 +181,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("spending")
+    op.drop_table("offers")
+    op.drop_table("album_pictures")
+    op.drop_table("results")
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.drop_index("uq_ledger_source")
         batch_op.drop_index(
