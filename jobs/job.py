@@ -17,6 +17,7 @@ from imaging.routing import Resume
 from storage.database import Row
 
 PictureKind = Literal["photo", "document", "sticker"]
+SendAs = Literal["photo", "file", "both"]
 
 
 class State(StrEnum):
@@ -60,6 +61,7 @@ class Request:
     picture: Picture
     operation: Operation
     language: str
+    send_as: SendAs | None = None
 
     def columns(self) -> dict[str, object]:
         """Give the columns of the row in storage.tables.jobs."""
@@ -78,12 +80,13 @@ class Request:
             "file_size": self.picture.size,
             "operation": self.operation.name,
             "options": self.operation.model_dump_json(),
+            "send_as": self.send_as,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it stands in the database."""
+    """A job as it stands in the database. `send_as` None: as suits the operation."""
 
     id: int
     chat_id: int
@@ -103,6 +106,7 @@ class Job:
     error_params: str | None
     created_at: float
     updated_at: float
+    send_as: SendAs | None = None
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -117,6 +121,7 @@ class Job:
             file_id=row["file_id"],
             file_name=row["file_name"],
             operation=load(row["operation"], row["options"]),
+            send_as=row["send_as"],
             state=State(row["state"]),
             provider=row["provider"],
             task_id=row["task_id"],

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Connection
 from storage.ledger import move_balance
-from storage.tables import album_pictures, chats, expectations, jobs, ledger, offers
+from storage.tables import album_pictures, chats, expectations, jobs, ledger, offers, preferences
 
 EXPECTATION_SECONDS = 3600
 """How long "now send the photo" is remembered."""
@@ -55,8 +55,9 @@ _forget = sa.delete(expectations).where(_mine).returning(expectations.c.user_id)
 _here: sa.BindParameter[int] = sa.bindparam("old")
 _there: sa.BindParameter[int] = sa.bindparam("new")
 _drop = sa.delete(chats).where(chats.c.chat_id == _there)
+_drop_preferences = sa.delete(preferences).where(preferences.c.chat_id == _there)
 _move = [
-    *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger)),
+    *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger, preferences)),
     *(sa.delete(t).where(t.c.chat_id == _here) for t in (expectations, album_pictures, offers)),
     # Message numbers start again in a supergroup: what a job replied to, and was asked by, has no number there.
     sa.update(jobs)
@@ -130,6 +131,7 @@ async def migrate(conn: Connection, old: int, new: int) -> None:
     """Carry a group's settings, credits and jobs over to the supergroup it became. Doing it twice changes nothing."""
     if await get(conn, old) is not None:
         await conn.all(_drop, new=new)
+        await conn.all(_drop_preferences, new=new)
     for statement in _move:
         await conn.all(statement, old=old, new=new)
     await move_balance(conn, old, new)

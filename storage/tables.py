@@ -59,6 +59,22 @@ chats = Table(
     Index("ix_chats_username", "username"),
 )
 
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("send_as", String(8)),  # photo, file, both; null: as suits the operation
+    Column("id_size", String(32)),  # the ID photo preset used when none is named
+    Column("id_background", String(6)),  # RRGGBB; null: as the document asks
+)
+
+stock = Table(
+    "stock",
+    metadata,
+    Column("name", String(64), primary_key=True),  # a picture of our own, with a digest of its bytes
+    Column("file_id", Text, nullable=False),  # where Telegram keeps it
+)
+
 expectations = Table(
     "expectations",
     metadata,
@@ -140,6 +156,7 @@ jobs = Table(
     Column("file_size", BigInteger),
     Column("operation", String(16), nullable=False),
     Column("options", Text, nullable=False),
+    Column("send_as", String(8)),  # photo, file, both; null: as suits the operation
     Column("state", String(16), nullable=False),
     Column("provider", String(16)),
     Column("task_id", String(128)),

@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("file_size", sa.BigInteger(), nullable=True),
         sa.Column("operation", sa.String(length=16), nullable=False),
         sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("send_as", sa.String(length=8), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("provider", sa.String(length=16), nullable=True),
         sa.Column("task_id", sa.String(length=128), nullable=True),
@@ -171,6 +172,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_offers_at", "offers", ["at"])
     op.create_table(
+        "preferences",
+        sa.Column("chat_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("send_as", sa.String(length=8), nullable=True),
+        sa.Column("id_size", sa.String(length=32), nullable=True),
+        sa.Column("id_background", sa.String(length=6), nullable=True),
+        sa.PrimaryKeyConstraint("chat_id", name=op.f("pk_preferences")),
+    )
+    op.create_table(
+        "stock",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("file_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_stock")),
+    )
+    op.create_table(
         "spending",
         sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("credits", sa.Integer(), nullable=False),
@@ -184,6 +199,8 @@ def downgrade() -> None:
     op.drop_table("offers")
     op.drop_table("album_pictures")
     op.drop_table("results")
+    op.drop_table("stock")
+    op.drop_table("preferences")
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.drop_index("uq_ledger_source")
         batch_op.drop_index(
