@@ -69,9 +69,9 @@ async def grant(message: Message, context: Context) -> None:
     except LedgerError:
         async with house.db.read() as conn:
             quota = await ledger.quota(conn, chat_id, house.terms)
-        await context.reply(message, context.say("grant_too_low", chat=str(chat_id), n=quota.bought))
+        await context.reply(message, context.say("grant_too_low", chat=str(chat_id), n=quota.granted))
         return
-    await context.reply(message, context.say("grant_done", chat=str(chat_id), n=quota.bought))
+    await context.reply(message, context.say("grant_done", chat=str(chat_id), n=quota.granted))
 
 
 def _words(typed: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
     house = context.house
     async with house.db.read() as conn:
         quota = await ledger.quota(conn, chat_id, house.terms)
-    if quota.allowance == 0 and not quota.bought:
+    if quota.allowance == 0 and not quota.lasting:
         return context.say("refused_quota_none")
     if not quota.left:
         return context.say("refused_quota", renews_at=quota.renews_at)

@@ -28,6 +28,6 @@ def _standing(context: Context, standing: ledger.Quota) -> list[str]:
     if standing.allowance:
         used, allowance = min(standing.used, standing.allowance), standing.allowance
         lines.append(context.say("quota_allowance", used=used, allowance=allowance, renews_at=standing.renews_at))
-    if standing.bought:
-        lines.append(context.say("quota_bought", n=standing.bought))
+    if standing.lasting:
+        lines.append(context.say("quota_bought", n=standing.lasting))
     return lines

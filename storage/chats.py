@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Connection
 from storage.ledger import move_balance
-from storage.tables import album_pictures, chats, expectations, jobs, ledger, offers, preferences
+from storage.tables import album_pictures, blocks, chats, expectations, jobs, ledger, offers, payments, preferences
 
 EXPECTATION_SECONDS = 3600
 """How long "now send the photo" is remembered."""
@@ -24,6 +24,9 @@ class Chat:
     username: str | None
     language: str | None
     allowance: int | None
+    period: str | None
+    zone: str | None
+    member_cap: int | None
     seen_at: float
 
 
@@ -56,8 +59,10 @@ _here: sa.BindParameter[int] = sa.bindparam("old")
 _there: sa.BindParameter[int] = sa.bindparam("new")
 _drop = sa.delete(chats).where(chats.c.chat_id == _there)
 _drop_preferences = sa.delete(preferences).where(preferences.c.chat_id == _there)
+_block_too = sa.select(_there, blocks.c.at).where(blocks.c.id == _here)
 _move = [
-    *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger, preferences)),
+    insert(blocks).from_select(["id", "at"], _block_too).on_conflict_do_nothing(),
+    *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger, payments, preferences)),
     *(sa.delete(t).where(t.c.chat_id == _here) for t in (expectations, album_pictures, offers)),
     # Message numbers start again in a supergroup: what a job replied to, and was asked by, has no number there.
     sa.update(jobs)

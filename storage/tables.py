@@ -54,8 +54,12 @@ chats = Table(
     Column("username", String(64)),  # lower case, without @
     Column("language", String(16)),  # chosen by hand; null: follow the person's Telegram
     Column("allowance", Integer),  # null: the operator's default; -1: unlimited
+    Column("period", String(8)),  # day, week, month; null: the operator's default
+    Column("zone", String(64)),  # IANA time zone; null: the operator's default
+    Column("member_cap", Integer),  # credits for each person and period; null: none
     Column("seen_at", Float, nullable=False),
     CheckConstraint("allowance >= -1", name="allowance"),
+    CheckConstraint("member_cap >= 0", name="member_cap"),
     Index("ix_chats_username", "username"),
 )
 
@@ -92,8 +96,10 @@ balances = Table(
     Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
     Column("period", String(16), nullable=False),  # the period `used` belongs to, e.g. 2026-11-20
     Column("used", Integer, nullable=False),  # credits of the allowance held or spent in that period
-    Column("bought", Integer, nullable=False),  # credits that do not expire: granted or bought
+    Column("granted", Integer, nullable=False),  # credits that do not expire, from an admin
+    Column("bought", Integer, nullable=False),  # the same, paid for in Stars
     CheckConstraint("used >= 0", name="used"),
+    CheckConstraint("granted >= 0", name="granted"),
     CheckConstraint("bought >= 0", name="bought"),
 )
 
@@ -106,13 +112,18 @@ ledger = Table(
     Column("job_id", BigInteger),
     Column("credits", Integer, nullable=False),  # how many the entry is about
     Column("allowance", Integer, nullable=False),  # change to what is left of the allowance
-    Column("bought", Integer, nullable=False),  # change to the credits that do not expire
+    Column("granted", Integer, nullable=False),  # change to the granted credits
+    Column("bought", Integer, nullable=False),  # change to the bought credits
     Column("period", String(16), nullable=False),
+    Column("day", String(10), nullable=False),  # UTC; a close has its hold's
     Column("at", Float, nullable=False),
+    Column("user_id", BigInteger),  # who asked for the photo, or paid
     Column("by", BigInteger),  # the admin who granted
     Column("note", Text),
     Column("source", String(128)),  # what must have effect only once: a message, a payment
     Index("ix_ledger_chat_id", "chat_id", "id"),
+    Index("ix_ledger_period", "chat_id", "period"),
+    Index("ix_ledger_person", "user_id", "day"),
     Index("uq_ledger_source", "source", unique=True),
     Index(
         "uq_ledger_hold",
@@ -136,6 +147,53 @@ spending = Table(
     Column("day", String(10), primary_key=True),  # UTC
     Column("credits", Integer, nullable=False),  # held or settled that day, over all chats
     CheckConstraint("credits >= 0", name="credits"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("charge_id", String(128), primary_key=True),  # Telegram's telegram_payment_charge_id
+    Column("user_id", BigInteger, nullable=False),  # who paid
+    Column("chat_id", BigInteger, nullable=False),  # who got the credits
+    Column("credits", Integer, nullable=False),
+    Column("stars", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("refunded_at", Float),
+    CheckConstraint("credits > 0", name="credits"),
+    CheckConstraint("stars > 0", name="stars"),
+    Index("ix_payments_at", "at"),
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # a chat or a person
+    Column("at", Float, nullable=False),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", Float, nullable=False),  # when this person's photos would be done at the rate allowed
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("by", BigInteger, nullable=False),  # the admin
+    Column("what", Text, nullable=False),  # the command as it was written
+    Column("chat_id", BigInteger),  # what it was done to, if a chat
+    Column("source", String(128), nullable=False),  # the message or press, which has effect only once
+    Index("uq_actions_source", "source", unique=True),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("provider", String(16), primary_key=True),
 )
 
 jobs = Table(

@@ -84,7 +84,7 @@ async def test_grant(stage: Stage) -> None:
     assert "3" in await stage.say(message(GROUP, ADMIN, "/grant -100 -2"))
     assert "only 3" in await stage.say(message(GROUP, ADMIN, "/grant -100 \N{MINUS SIGN}4"))
     async with stage.db.read() as conn:
-        assert (await quota(conn, -100, Terms(10))).bought == 3
+        assert (await quota(conn, -100, Terms(10))).granted == 3
 
 
 @given(st.text(max_size=20) | st.integers().map(str) | st.integers().map("{:+d}".format))

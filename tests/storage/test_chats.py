@@ -110,7 +110,7 @@ async def test_migrate_into_a_chat_with_a_life(db: Database) -> None:
             await ledger.hold(conn, chat_id, job, 2, TERMS)
         await chats.migrate(conn, OLD, NEW)
         quota = await ledger.quota(conn, NEW, TERMS)
-        assert (quota.used, quota.bought) == (4, 8)
+        assert (quota.used, quota.granted) == (4, 8)
         assert {chat_id for _, chat_id in await jobs.unfinished(conn)} == {NEW}
         assert len(await jobs.unfinished(conn)) == 2
 

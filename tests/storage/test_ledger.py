@@ -12,7 +12,7 @@ from storage.ledger import UNLIMITED, Terms
 from tests.databases import opened, raw
 
 DAY = 86_400.0
-MONEY = "SELECT used, bought FROM balances WHERE chat_id = 1"
+MONEY = "SELECT used, granted FROM balances WHERE chat_id = 1"
 
 
 async def hold(db: Database, job: int, terms: Terms, credits: int = 1, chat: int = 1) -> bool:
@@ -46,7 +46,7 @@ async def test_allowance_first_then_what_lasts(db: Database) -> None:
         assert await ledger.settle(conn, 1, actual=1) == 1
         assert await raw(conn, MONEY) == [(1, 5)]
         newest = (await ledger.entries(conn, 1, 1))[0]
-        assert (newest.kind, newest.credits, newest.allowance, newest.bought) == ("settle", 1, 1, 2)
+        assert (newest.kind, newest.credits, newest.allowance, newest.granted) == ("settle", 1, 1, 2)
 
 
 async def test_a_hold_is_closed_once(db: Database) -> None:
@@ -137,10 +137,10 @@ async def test_a_grant_has_effect_once(db: Database) -> None:
     async with db.begin() as conn:
         for _ in range(2):
             quota = await ledger.grant(conn, 1, 5, Terms(0), by=9, source="m1", note="hello")
-            assert quota.bought == 5
+            assert quota.granted == 5
         for _ in range(2):
             quota = await ledger.grant(conn, 1, -5, Terms(0), by=9, source="m2")
-            assert quota.bought == 0
+            assert quota.granted == 0
         assert [(e.credits, e.by, e.note) for e in await ledger.entries(conn, 1, 9)] == [(-5, 9, None), (5, 9, "hello")]
 
 
@@ -158,13 +158,14 @@ async def test_the_tables_hold_even_if_the_code_does_not(db: Database) -> None:
     async with db.begin() as conn:
         await ledger.hold(conn, 1, 1, 1, Terms(1))
         await ledger.settle(conn, 1)
-        row = "INSERT INTO ledger (chat_id, kind, job_id, credits, allowance, bought, period, at) "
+        row = "INSERT INTO ledger (chat_id, kind, job_id, credits, allowance, granted, bought, period, day, at) "
         for sql in (
             "UPDATE balances SET used = -1",
+            "UPDATE balances SET granted = -1",
             "UPDATE balances SET bought = -1",
             "UPDATE spending SET credits = -1",
-            row + "VALUES (1, 'hold', 1, 1, 0, 0, 'p', 0)",
-            row + "VALUES (1, 'release', 1, 1, 0, 0, 'p', 0)",
+            row + "VALUES (1, 'hold', 1, 1, 0, 0, 0, 'p', 'd', 0)",
+            row + "VALUES (1, 'release', 1, 1, 0, 0, 0, 'p', 'd', 0)",
         ):
             with pytest.raises(sqlite3.IntegrityError):
                 await raw(conn, sql)

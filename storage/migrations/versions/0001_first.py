@@ -13,8 +13,10 @@ def upgrade() -> None:
         sa.Column("chat_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("period", sa.String(length=16), nullable=False),
         sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("granted", sa.Integer(), nullable=False),
         sa.Column("bought", sa.Integer(), nullable=False),
         sa.CheckConstraint("bought >= 0", name=op.f("ck_balances_bought")),
+        sa.CheckConstraint("granted >= 0", name=op.f("ck_balances_granted")),
         sa.CheckConstraint("used >= 0", name=op.f("ck_balances_used")),
         sa.PrimaryKeyConstraint("chat_id", name=op.f("pk_balances")),
     )
@@ -26,8 +28,12 @@ def upgrade() -> None:
         sa.Column("username", sa.String(length=64), nullable=True),
         sa.Column("language", sa.String(length=16), nullable=True),
         sa.Column("allowance", sa.Integer(), nullable=True),
+        sa.Column("period", sa.String(length=8), nullable=True),
+        sa.Column("zone", sa.String(length=64), nullable=True),
+        sa.Column("member_cap", sa.Integer(), nullable=True),
         sa.Column("seen_at", sa.Float(), nullable=False),
         sa.CheckConstraint("allowance >= -1", name=op.f("ck_chats_allowance")),
+        sa.CheckConstraint("member_cap >= 0", name=op.f("ck_chats_member_cap")),
         sa.PrimaryKeyConstraint("chat_id", name=op.f("pk_chats")),
     )
     with op.batch_alter_table("chats", schema=None) as batch_op:
@@ -113,9 +119,12 @@ def upgrade() -> None:
         sa.Column("job_id", sa.BigInteger(), nullable=True),
         sa.Column("credits", sa.Integer(), nullable=False),
         sa.Column("allowance", sa.Integer(), nullable=False),
+        sa.Column("granted", sa.Integer(), nullable=False),
         sa.Column("bought", sa.Integer(), nullable=False),
         sa.Column("period", sa.String(length=16), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
         sa.Column("by", sa.BigInteger(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("source", sa.String(length=128), nullable=True),
@@ -123,6 +132,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.create_index("ix_ledger_chat_id", ["chat_id", "id"], unique=False)
+        batch_op.create_index("ix_ledger_period", ["chat_id", "period"], unique=False)
+        batch_op.create_index("ix_ledger_person", ["user_id", "day"], unique=False)
         batch_op.create_index(
             "uq_ledger_close",
             ["job_id"],
@@ -192,10 +203,73 @@ def upgrade() -> None:
         sa.CheckConstraint("credits >= 0", name=op.f("ck_spending_credits")),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_spending")),
     )
+    _create_people()
+
+
+def _create_people() -> None:
+    op.create_table(
+        "payments",
+        sa.Column("charge_id", sa.String(length=128), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("chat_id", sa.BigInteger(), nullable=False),
+        sa.Column("credits", sa.Integer(), nullable=False),
+        sa.Column("stars", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("refunded_at", sa.Float(), nullable=True),
+        sa.CheckConstraint("credits > 0", name=op.f("ck_payments_credits")),
+        sa.CheckConstraint("stars > 0", name=op.f("ck_payments_stars")),
+        sa.PrimaryKeyConstraint("charge_id", name=op.f("pk_payments")),
+    )
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.create_index("ix_payments_at", ["at"], unique=False)
+
+    op.create_table(
+        "blocks",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_blocks")),
+    )
+    op.create_table(
+        "paces",
+        sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_paces")),
+    )
+    op.create_table(
+        "actions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("by", sa.BigInteger(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("chat_id", sa.BigInteger(), nullable=True),
+        sa.Column("source", sa.String(length=128), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_actions")),
+    )
+    with op.batch_alter_table("actions", schema=None) as batch_op:
+        batch_op.create_index("uq_actions_source", ["source"], unique=True)
+
+    op.create_table(
+        "pauses",
+        sa.Column("provider", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("provider", name=op.f("pk_pauses")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("pauses")
+    with op.batch_alter_table("actions", schema=None) as batch_op:
+        batch_op.drop_index("uq_actions_source")
+
+    op.drop_table("actions")
+    op.drop_table("paces")
+    op.drop_table("blocks")
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_index("ix_payments_at")
+
+    op.drop_table("payments")
     op.drop_table("spending")
+    op.drop_table("stock")
+    op.drop_table("preferences")
     op.drop_table("offers")
     op.drop_table("album_pictures")
     op.drop_table("results")
@@ -211,6 +285,8 @@ def downgrade() -> None:
             sqlite_where=sa.text("kind IN ('settle', 'release')"),
             postgresql_where=sa.text("kind IN ('settle', 'release')"),
         )
+        batch_op.drop_index("ix_ledger_person")
+        batch_op.drop_index("ix_ledger_period")
         batch_op.drop_index("ix_ledger_chat_id")
 
     op.drop_table("ledger")

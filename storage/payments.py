@@ -1,0 +1,88 @@
+"""Telegram Stars that were paid and given back. A charge id is credited once and taken back once, whatever repeats."""
+
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from storage.database import Connection
+from storage.ledger import post
+from storage.quotas import Terms, quota
+from storage.tables import payments
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One row of the payments; see storage.tables for the columns."""
+
+    charge_id: str
+    user_id: int
+    chat_id: int
+    credits: int
+    stars: int
+    at: float
+    refunded_at: float | None
+
+
+_charge: sa.BindParameter[str] = sa.bindparam("charge")
+_add = insert(payments).on_conflict_do_nothing().returning(payments.c.charge_id)
+_get = sa.select(payments).where(payments.c.charge_id == _charge)
+_refunded = (
+    sa.update(payments)
+    .where((payments.c.charge_id == _charge) & payments.c.refunded_at.is_(None))
+    .values(refunded_at=sa.bindparam("now"))
+    .returning(payments.c.charge_id)
+)
+_newest = (
+    sa.select(payments)
+    .order_by(payments.c.at.desc(), payments.c.charge_id)
+    .limit(sa.bindparam("count"))
+    .offset(sa.bindparam("skip"))
+)
+_all = sa.select(payments)
+
+
+async def credit(
+    conn: Connection, chat_id: int, terms: Terms, *, charge_id: str, user_id: int, credits: int, stars: int
+) -> bool:
+    """Write down a payment and give the chat its credits; False when this charge was credited before."""
+    now = time.time()
+    about = {"charge_id": charge_id, "user_id": user_id, "chat_id": chat_id, "credits": credits}
+    if await conn.one(_add, **about, stars=stars, at=now) is None:
+        return False
+    had, source = await quota(conn, chat_id, terms, now), f"pay:{charge_id}"
+    await post(conn, had, chat_id, "purchase", credits, now, bought=credits, source=source, user_id=user_id)
+    return True
+
+
+async def reverse(conn: Connection, charge_id: str, terms: Terms, *, by: int | None = None) -> int | None:
+    """Take back the credits of a payment that was refunded, as many as the chat still has of those bought.
+
+    Give the credits taken, or None when there is no such payment or it was reversed before.
+    """
+    now = time.time()
+    payment = await get(conn, charge_id)
+    if payment is None or await conn.one(_refunded, charge=charge_id, now=now) is None:
+        return None
+    had = await quota(conn, payment.chat_id, terms, now)
+    taken, source = min(payment.credits, had.bought), f"refund:{charge_id}"
+    person, chat_id = payment.user_id, payment.chat_id
+    await post(conn, had, chat_id, "refund", taken, now, bought=-taken, source=source, user_id=person, by=by)
+    return taken
+
+
+async def get(conn: Connection, charge_id: str) -> Payment | None:
+    """Give the payment with this charge id."""
+    row = await conn.one(_get, charge=charge_id)
+    return Payment(**row) if row else None
+
+
+async def newest(conn: Connection, count: int, skip: int = 0) -> list[Payment]:
+    """Give `count` payments, newest first, after skipping some."""
+    return [Payment(**row) for row in await conn.all(_newest, count=count, skip=skip)]
+
+
+async def everything(conn: Connection) -> dict[str, Payment]:
+    """Give every payment by its charge id."""
+    return {row["charge_id"]: Payment(**row) for row in await conn.all(_all)}
