@@ -273,8 +273,6 @@ def downgrade() -> None:
     op.drop_table("offers")
     op.drop_table("album_pictures")
     op.drop_table("results")
-    op.drop_table("stock")
-    op.drop_table("preferences")
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.drop_index("uq_ledger_source")
         batch_op.drop_index(
