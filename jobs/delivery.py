@@ -10,13 +10,13 @@ from typing import BinaryIO, Protocol, TypedDict, TypeVar
 
 import httpx
 import stamina
-from telegram import Bot, InputFile, InputMediaDocument, ReplyParameters
+from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from imaging import codec
 from imaging.errors import NotAPicture, PictureTooLarge
-from imaging.operations import Colorize
+from imaging.operations import Colorize, Enhance
 from imaging.results import IN_MEMORY, Result
 from jobs.job import Job
 from jobs.runner import ChatGoneError, ChatMovedError, UndeliverableError
@@ -37,6 +37,13 @@ class Say(Protocol):
         """Give the sentence."""
 
 
+class Buttons(Protocol):
+    """Gives what people can press under a result; see handlers.keyboards."""
+
+    def __call__(self, job: Job, *, as_photo: bool) -> InlineKeyboardMarkup | None:
+        """Give the buttons under the job's result, which goes as a photo or as a file."""
+
+
 class _Where(TypedDict):
     message_thread_id: int | None
     reply_parameters: ReplyParameters | None
@@ -48,11 +55,19 @@ class Delivery:
     `on_retry` is called before a send is tried again of which it is not known whether it took effect.
     """
 
-    def __init__(self, bot: Bot, files: httpx.AsyncClient, say: Say, on_retry: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        files: httpx.AsyncClient,
+        say: Say,
+        on_retry: Callable[[], None],
+        buttons: Buttons = lambda _, **__: None,
+    ) -> None:
         self._bot = bot
         self._files = files
         self._say = say
         self._on_retry = on_retry
+        self._buttons = buttons
 
     async def fetch(self, job: Job, into: BinaryIO) -> int:
         """Stream the original into `into` and give its size in bytes.
@@ -101,12 +116,17 @@ class Delivery:
             await asyncio.sleep(ACTION_SECONDS)
 
     async def deliver(self, job: Job, result: Result, changes: tuple[str, ...]) -> None:
-        """Reply with the result: one call, whatever it holds, so that it arrives whole or not at all."""
+        """Reply with the result: one call, whatever it holds, so that it arrives whole or not at all.
+
+        A chat that wants both ways gets a photo to look at before the file.
+        """
         notes = [f"note_{change}" for change in changes]
         caption = " ".join(self._say(job.language, key) for key in (f"done_{job.operation.name}", *notes))
-        first = result.files[0]
-        as_photo = isinstance(job.operation, Colorize) and first.format == "jpg"
-        as_photo = as_photo and codec.fit_photo(first.file, first.size)
+        as_photo = _as_photo(job, result)
+        if job.send_as == "both" and as_photo:
+            with suppress(UndeliverableError):  # the file says the rest
+                await self._send(job, lambda to: self._send_photo(to, result, None, None))
+            as_photo = False
         try:
             await self._send(job, lambda to: self._send_result(to, result, caption, as_photo=as_photo))
         except UndeliverableError:
@@ -124,11 +144,29 @@ class Delivery:
             ]
             await self._bot.send_media_group(job.chat_id, media, **where)
         elif as_photo:
-            await self._bot.send_photo(job.chat_id, _input(*inputs[0]), caption, **where)
+            await self._send_photo(job, result, caption, self._buttons(job, as_photo=True))
         else:
             await self._bot.send_document(
-                job.chat_id, _input(*inputs[0]), caption, disable_content_type_detection=True, **where
+                job.chat_id,
+                _input(*inputs[0]),
+                caption,
+                disable_content_type_detection=True,
+                reply_markup=self._buttons(job, as_photo=False),
+                **where,
             )
+
+    async def _send_photo(
+        self, job: Job, result: Result, caption: str | None, markup: InlineKeyboardMarkup | None
+    ) -> None:
+        first = result.files[0]
+        await self._bot.send_photo(
+            job.chat_id,
+            _input(_name(job, first.role, first.format), first.file, first.size),
+            caption,
+            message_thread_id=job.thread_id,
+            reply_parameters=_reply_to(job),
+            reply_markup=markup,
+        )
 
     async def tell(self, job: Job, code: str, params: dict[str, str | int]) -> None:
         """Reply with the sentence for `error_<code>`."""
@@ -157,6 +195,16 @@ class Delivery:
             if job.thread_id is None or "thread not found" not in str(error).lower():
                 raise UndeliverableError(str(error)) from None
             await self._send(replace(job, thread_id=None), call)
+
+
+def _as_photo(job: Job, result: Result) -> bool:
+    """Tell whether the result can be looked at as a photo, and shall be: a photo loses transparency and sharpness."""
+    first = result.files[0]
+    opaque = first.format == "jpg" or isinstance(job.operation, (Colorize, Enhance))
+    if len(result.files) > 1 or job.send_as == "file" or not opaque or first.format == "webp":
+        return False
+    wanted = job.send_as is not None or (isinstance(job.operation, Colorize) and first.format == "jpg")
+    return wanted and codec.fit_photo(first.file, first.size)
 
 
 def _input(name: str, file: BinaryIO, size: int) -> InputFile:
