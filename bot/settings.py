@@ -16,6 +16,8 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.values import Listed, Packs, PersonRate, Seconds, Url, Zone, unless
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,7 +25,6 @@ PREFIX = "DARKROOM_"
 WEBHOOK_PORT = 8080  # where the webhook listens when nobody chose a port
 RAW_BYTES = 3  # PicWish's return_type that is refused without sync=1
 KEY_OF = {"gptge_token": "gptge", "picwish_api_key": "picwish"}
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class SettingsError(Exception):
@@ -32,41 +33,6 @@ class SettingsError(Exception):
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
-
-
-def _split(value: object) -> object:
-    """Turn "1, 2" into ["1", "2"]; anything that is no text passes unchanged."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _seconds(value: object) -> object:
-    """Turn "600", "90s", "10m" or "1h" into seconds."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", value, re.ASCII | re.IGNORECASE)
-    if match is None:
-        raise ValueError("should be seconds, or a time such as 90s, 10m or 1h")
-    return float(match[1]) * SECONDS[match[2].lower()]
-
-
-def _unless(word: str) -> BeforeValidator:
-    """Read `word` as None, that is: no limit."""
-    return BeforeValidator(lambda v: None if isinstance(v, str) and v.strip().lower() == word else v)
-
-
-def _url(value: object) -> object:
-    """Check an http(s) address and drop the slash at its end."""
-    text = str(value).strip()
-    parts = urlsplit(text)
-    usable = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"[\s\x00-\x1f]", text)
-    if not usable or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("should be an address such as https://host or http://host:8000/path")
-    _ = parts.port  # raises ValueError, in plain words, for a port past 65535
-    return text.rstrip("/")
-
-
-Url = Annotated[str, BeforeValidator(_url)]
-Listed = BeforeValidator(_split)
 
 
 class Settings(BaseSettings):
@@ -102,7 +68,7 @@ class Settings(BaseSettings):
     wait: Literal["poll", "sync", "callback"] = Field(
         default="poll", description="How to wait for a provider; `callback` needs PUBLIC_URL."
     )
-    job_timeout: Annotated[float, BeforeValidator(_seconds)] = Field(
+    job_timeout: Seconds = Field(
         default=600.0, gt=0, le=86_400, description="Longest time for one picture's work: seconds, or `90s`, `10m`."
     )
     concurrency: int = Field(default=16, ge=1, le=1000, description="Pictures worked on at the same time.")
@@ -112,13 +78,37 @@ class Settings(BaseSettings):
         description="The SQLite file: `sqlite:///relative.db` or `sqlite:////absolute.db`.",
     )
     keep_days: int = Field(default=30, ge=2, le=3650, description="Days to keep finished jobs and handled updates.")
-    daily_allowance: Annotated[int | None, _unless("unlimited")] = Field(
+    daily_allowance: Annotated[int | None, unless("unlimited")] = Field(
         default=10, ge=0, description="Free credits a chat gets each day: a number or `unlimited`."
     )
-    daily_spend_cap: Annotated[int | None, _unless("none")] = Field(
+    daily_spend_cap: Annotated[int | None, unless("none")] = Field(
         default=None, ge=0, description="Credits a day over all chats together: a number or `none`."
     )
-    allowed_chats: Annotated[frozenset[int] | None, NoDecode, Listed, _unless("all")] = Field(
+    person_daily_cap: Annotated[int | None, unless("none")] = Field(
+        default=None, ge=0, description="Free credits a day for one person over all chats: a number or `none`."
+    )
+    time_zone: Zone = Field(default="UTC", description="When a day begins for chats that chose no time zone.")
+    cost_colorize: int = Field(default=1, ge=0, le=1000, description="Credits for one `/colorize`.")
+    cost_enhance: int = Field(default=1, ge=0, le=1000, description="Credits for one `/enhance`.")
+    cost_enhance_large: Annotated[int | None, unless("same")] = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="The same for a result with a side over 2048 pixels: a number (PicWish asks 2 and 3) or `same`.",
+    )
+    cost_idphoto: int = Field(default=1, ge=0, le=1000, description="Credits for one `/idphoto`.")
+    cost_cutout: int = Field(default=1, ge=0, le=1000, description="Credits for one `/cutout`.")
+    packs: Annotated[Packs, NoDecode] = Field(
+        default=(), description="Credits for sale, as credits:Telegram Stars, such as `20:25,100:100`; unset: no sale."
+    )
+    person_rate: Annotated[PersonRate | None, unless("none")] = Field(
+        default=None, description="Photos one person may send at once, and again in each span: `30/10m`, or `none`."
+    )
+    chat_waiting: int = Field(default=100, ge=1, le=100_000, description="Unfinished photos one chat may have.")
+    failure_alert: float = Field(
+        default=0.5, gt=0, le=1, description="Share of the last 20 photos that failed at which the admins are told."
+    )
+    allowed_chats: Annotated[frozenset[int] | None, NoDecode, Listed, unless("all")] = Field(
         default=None, description="Ids of the chats that may use the bot, comma-separated, or `all`."
     )
     telegram_rate: float = Field(default=30.0, gt=0, le=10_000, description="Calls a second to Telegram.")

@@ -1,0 +1,82 @@
+"""How single values are written in settings: lists, times, addresses, packs, rates, time zones."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def _split(value: object) -> object:
+    """Turn "1, 2" into ["1", "2"]; anything that is no text passes unchanged."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _seconds(value: object) -> object:
+    """Turn "600", "90s", "10m" or "1h" into seconds."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", value, re.ASCII | re.IGNORECASE)
+    if match is None:
+        raise ValueError("should be seconds, or a time such as 90s, 10m or 1h")
+    return float(match[1]) * _SECONDS[match[2].lower()]
+
+
+def unless(word: str) -> BeforeValidator:
+    """Read `word` as None, that is: no limit."""
+    return BeforeValidator(lambda v: None if isinstance(v, str) and v.strip().lower() == word else v)
+
+
+def _url(value: object) -> object:
+    """Check an http(s) address and drop the slash at its end."""
+    text = str(value).strip()
+    parts = urlsplit(text)
+    usable = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"[\s\x00-\x1f]", text)
+    if not usable or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("should be an address such as https://host or http://host:8000/path")
+    _ = parts.port  # raises ValueError, in plain words, for a port past 65535
+    return text.rstrip("/")
+
+
+def _packs(value: object) -> object:
+    """Turn "20:25, 100:100" into ((20, 25), (100, 100)): credits and Stars."""
+    if not isinstance(value, str):
+        return value
+    pairs = re.fullmatch(r"(\s*\d{1,6}\s*:\s*\d{1,6}\s*(,|$))*", value, re.ASCII)
+    found = tuple((int(n), int(stars)) for n, stars in re.findall(r"(\d+)\s*:\s*(\d+)", value, re.ASCII))
+    if not pairs or not all(n and stars for n, stars in found) or len(dict(found)) < len(found):
+        raise ValueError("should be credits:stars, each number of credits once, such as 20:25,100:100")
+    return found
+
+
+def _rate(value: object) -> object:
+    """Turn "30/10m" into (30, 600.0)."""
+    if not isinstance(value, str):
+        return value
+    burst, _, span = value.partition("/")
+    try:
+        rate = (int(burst), float(str(_seconds(span))))
+    except ValueError:
+        rate = (0, 0.0)
+    if not (0 < rate[0] <= 10_000 and 0 < rate[1] <= 86_400):  # noqa: PLR2004  more a day is no limit
+        raise ValueError("should be photos/span, such as 30/10m, or none")
+    return rate
+
+
+def _zone(value: str) -> str:
+    """Check the name of a time zone."""
+    try:
+        return ZoneInfo(value.strip()).key
+    except (OSError, ValueError, KeyError):
+        raise ValueError("should be a time zone such as Europe/Berlin or Asia/Tehran") from None
+
+
+Url = Annotated[str, BeforeValidator(_url)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Packs = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_packs)]
+PersonRate = Annotated[tuple[int, float], BeforeValidator(_rate)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Listed = BeforeValidator(_split)
