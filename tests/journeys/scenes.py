@@ -62,7 +62,7 @@ GROUP = (
     ),
     Scene("ID photo, as a reply", "reply", "/idphoto 413x531 #438EDB", jpeg("hopper"), Want("JPEG", (413, 531), BLUE)),
     Scene("enhance a face, as a file", "file", "/enhance face 2x", jpeg("hopper", longest=360), Want("JPEG", scale=2)),
-    Scene("the command first", "alone", "/cutout png", jpeg("chelsea"), Want("PNG", background="transparent")),
+    Scene("the command first", "alone", "/cutout png", jpeg("hopper"), Want("PNG", background="transparent")),
 )
 
 
