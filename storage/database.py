@@ -4,22 +4,22 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
 import aiosqlite
 import sqlalchemy as sa
 import stamina
-from sqlalchemy.dialects.sqlite.aiosqlite import dialect
 
 from storage import migrations
+from storage.connection import Connection, Row, Work, run_together
 
-Row = Mapping[str, Any]
+__all__ = ["Connection", "Database", "DatabaseBusyError", "Row"]
+
 T = TypeVar("T")
-_DIALECT = dialect()
 _PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -33,43 +33,12 @@ class DatabaseBusyError(RuntimeError):
     """Another darkroom already runs on this database file."""
 
 
-class Connection:
-    """Runs SQLAlchemy Core statements on the driver itself.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A transaction that waits for the next group, and who waits for its outcome."""
 
-    SQLAlchemy's own execution over aiosqlite crosses to the driver's thread four times a statement, which cost 1.4 ms
-    of CPU for a one-row transaction here; compiled once and run on the driver the same transaction costs 0.25 ms
-    (docs/performance.md). Statements are module constants, so that each is compiled once.
-    """
-
-    def __init__(self, driver: aiosqlite.Connection) -> None:
-        self._driver = driver
-
-    async def all(self, statement: sa.Executable, **params: object) -> Sequence[Row]:
-        """Run `statement` and give its rows."""
-        sql, names, fixed = _compile(statement, tuple(params))
-        values = fixed | params
-        rows = await self._driver.execute_fetchall(sql, [values[name] for name in names])
-        return list(rows)  # type: ignore[arg-type]  # sqlite3.Row is a mapping in all but its declared type
-
-    async def one(self, statement: sa.Executable, **params: object) -> Row | None:
-        """Run `statement` and give its first row, or None."""
-        rows = await self.all(statement, **params)
-        return rows[0] if rows else None
-
-    async def many(self, statement: sa.Executable, rows: Iterable[Mapping[str, object]]) -> None:
-        """Run `statement` once for each of `rows`, which all have the same keys."""
-        listed = list(rows)
-        if listed:
-            sql, names, fixed = _compile(statement, tuple(listed[0]))
-            await self._driver.executemany(sql, [[{**fixed, **row}[name] for name in names] for row in listed])
-
-
-@lru_cache(maxsize=256)
-def _compile(statement: sa.Executable, keys: tuple[str, ...]) -> tuple[str, list[str], dict[str, object]]:
-    compiled = statement.compile(  # type: ignore[attr-defined]  # every Core statement compiles; Executable does not say so
-        dialect=_DIALECT, column_keys=list(keys) or None, compile_kwargs={"render_postcompile": True}
-    )
-    return str(compiled), list(compiled.positiontup or ()), dict(compiled.params)
+    work: Work[Any]
+    outcome: asyncio.Future[Any]
 
 
 class Database:
@@ -84,6 +53,8 @@ class Database:
         self._reader = reader
         self._turn = asyncio.Lock()
         self._lock = lock
+        self._queue: list[_Waiting] = []
+        self._writing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, url: str, *, own: bool = True) -> Self:
@@ -126,15 +97,54 @@ class Database:
         with suppress(sqlite3.OperationalError):  # BEGIN itself failed: there is nothing to roll back
             await self._writer.execute_fetchall("ROLLBACK")
 
-    async def persist(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run `work` in a write transaction of its own, again and again while the database is locked or the disk full.
+    async def transact(self, work: Work[T]) -> T:
+        """Run `work` in a write transaction, which stands on the disk on return; give what it gives.
+
+        Work that waits is done together: a group shares one visit to the driver's thread and one fsync, which takes
+        longer than all the rest; each is all or nothing by itself. `work` runs in that thread and may await nothing
+        but its connection.
+        """
+        mine = _Waiting(work, asyncio.get_running_loop().create_future())
+        self._queue.append(mine)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_queue())
+        try:
+            result: T = await asyncio.shield(mine.outcome)
+        except asyncio.CancelledError:
+            if mine in self._queue:
+                self._queue.remove(mine)
+            else:
+                await _settled(mine.outcome)
+            raise
+        return result
+
+    async def _write_queue(self) -> None:
+        while self._queue:
+            async with self._turn:
+                group, self._queue = self._queue, []
+                try:
+                    outcomes = await self._together([one.work for one in group])
+                except Exception as error:  # noqa: BLE001  whoever waits for an outcome is given it
+                    outcomes = [error] * len(group)
+            for one, outcome in zip(group, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    one.outcome.set_exception(outcome)
+                else:
+                    one.outcome.set_result(outcome)
+
+    async def _together(self, works: list[Work[Any]]) -> list[Any]:
+        driver = self._writer
+        # Under its public methods aiosqlite has the one way into its thread; tests would notice if it went.
+        return await driver._execute(run_together, driver._conn, works)  # type: ignore[no-any-return,no-untyped-call]  # noqa: SLF001
+
+    async def persist(self, work: Work[T]) -> T:
+        """Run `work` like `transact`, again and again while the database is locked or the disk full.
 
         For what has happened already and must be written down: a task the provider took, a reply Telegram took.
         """
         async for attempt in stamina.retry_context(on=_passes, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
-                async with self.begin() as conn:
-                    result = await work(conn)
+                result = await self.transact(work)
         return result
 
     @asynccontextmanager
@@ -148,6 +158,8 @@ class Database:
 
     async def close(self) -> None:
         """Close the connections and let the next darkroom in."""
+        if self._writing is not None:
+            await _settled(self._writing)
         await self._writer.close()
         await self._reader.close()
         if self._lock is not None:
@@ -157,16 +169,22 @@ class Database:
 async def _surely(step: Coroutine[Any, Any, None]) -> None:
     """Finish `step` before anything else, even when cancelled: the next transaction needs this one closed."""
     task = asyncio.ensure_future(step)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
+    cancelled = await _settled(task)
     if cancelled is not None:
         task.exception()  # heard of, but the cancellation comes first
         raise cancelled
     task.result()
+
+
+async def _settled(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait until `future` is done, whatever comes of it; give the last cancellation that came meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
 
 
 def _passes(error: Exception) -> bool:
