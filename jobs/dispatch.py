@@ -59,8 +59,7 @@ class Desk:
     async def accept(self, requests: Sequence[Request]) -> Accepted | Refused:
         """Accept all of `requests`, which are of one chat, or refuse them all."""
         try:
-            async with self._db.begin() as conn:
-                ids = [job_id for request in requests if (job_id := await self._write(conn, request)) is not None]
+            ids = await self._db.transact(lambda conn: self._write(conn, requests))
         except _RefusalError as error:
             return error.refused
         for job_id in ids:
@@ -71,7 +70,10 @@ class Desk:
         """End a job without a result; False when it cannot be stopped any more."""
         return await self._dispatch.cancel(job_id)
 
-    async def _write(self, conn: Connection, request: Request) -> int | None:
+    async def _write(self, conn: Connection, requests: Sequence[Request]) -> list[int]:
+        return [job_id for request in requests if (job_id := await self._write_one(conn, request)) is not None]
+
+    async def _write_one(self, conn: Connection, request: Request) -> int | None:
         job_id = await rows.add(conn, state=State.ACCEPTED, **request.columns())
         if job_id is None:
             return None
