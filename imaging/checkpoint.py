@@ -18,6 +18,9 @@ class Checkpoint(Protocol):
     async def unsubmitted(self) -> None:
         """Write down that nothing is pending: the POST surely was not taken, or its task is over."""
 
+    def progressed(self, percent: int) -> None:
+        """Take note of how far the task is; this alone is not written down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resume:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from imaging import refusals, results, wire
 from imaging.errors import BadReply, OutcomeUnknown, Rejected, ResultLost, TaskLost, Unavailable, Unsent
-from imaging.provider import Task, Upload
+from imaging.provider import Link, Task, Upload
 from imaging.transport import TIMEOUT, Connections
 
 if TYPE_CHECKING:
@@ -72,15 +72,19 @@ class HttpProvider:
         return any(self._connections.is_own(results.read_url(url)) for url in (task.image, task.mask) if url)
 
     async def submit(
-        self, operation: Operation, upload: Upload, *, sync: bool = False, callback_url: str | None = None
+        self, operation: Operation, upload: Upload | Link, *, sync: bool = False, callback_url: str | None = None
     ) -> Task:
         """Send the one paid POST. Anything raised but OutcomeUnknown means that it surely was not taken."""
         fields = {**operation.fields(), wire.SYNC: str(int(sync)), **self._own_fields(operation, sync=sync)}
         if callback_url:
             fields[wire.CALLBACK_URL] = callback_url
-        upload.file.seek(0)
+        if isinstance(upload, Link):
+            fields[wire.IMAGE_URL], file = upload.url, None
+        else:
+            upload.file.seek(0)
+            file = upload
         try:
-            answer = await self._ask("POST", self._create_path(operation), fields=fields, upload=upload, sync=sync)
+            answer = await self._ask("POST", self._create_path(operation), fields=fields, upload=file, sync=sync)
             self._complain(answer, unknown=Rejected)
             return self._task(operation, answer, None)
         except (Unsent, Rejected):

@@ -32,7 +32,7 @@ from imaging.errors import (
     Unsent,
 )
 from imaging.pace import Urgency
-from imaging.provider import Upload
+from imaging.provider import Link, Upload
 from imaging.wire import State
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Journey:
         self,
         lanes: Sequence[Lane],
         operation: Operation,
-        upload: Upload,
+        upload: Upload | Link,
         checkpoint: Checkpoint,
         observer: Observer,
         *,
@@ -201,6 +201,8 @@ class Journey:
         while not (task.done or task.failed):
             called = await self._pause(durations.next_wait(_now() - started))
             task = await self._ask(lane, task.task_id, Urgency.SOON if called else Urgency.POLL)
+            if task.progress is not None:
+                self._checkpoint.progressed(task.progress)
             if task.done and learn:
                 durations.learn(not_yet, _now() - started)
             not_yet = _now() - started
@@ -238,7 +240,7 @@ class Journey:
 
     async def _shrink(self) -> None:
         """Make the picture smaller, once. Raises PictureTooLarge with the providers' limits the second time."""
-        if self._smaller:
+        if self._smaller or isinstance(self._upload, Link):
             raise PictureTooLarge("too large even when shrunk", side=codec.MAX_SIDE, megabytes=codec.MAX_BYTES // 2**20)
         smaller = await asyncio.to_thread(codec.shrink, self._upload.file)
         self._smaller = smaller

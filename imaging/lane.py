@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from imaging.operations import Operation
-    from imaging.provider import Provider, Task, Upload
+    from imaging.provider import Link, Provider, Task, Upload
     from imaging.results import Result
 
 T = TypeVar("T")
@@ -70,7 +70,9 @@ class Lane:
         """Wait until the provider's rate lets a request through."""
         await self._pace.turn(urgency)
 
-    async def submit(self, operation: Operation, upload: Upload, *, sync: bool, callback_url: str | None) -> Task:
+    async def submit(
+        self, operation: Operation, upload: Upload | Link, *, sync: bool, callback_url: str | None
+    ) -> Task:
         """Send the paid POST; its turn was waited for before."""
         task = await self._watch(lambda: self.provider.submit(operation, upload, sync=sync, callback_url=callback_url))
         self._tell(self.breaker.succeeded)

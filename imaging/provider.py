@@ -23,6 +23,13 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A picture that the provider fetches itself, so that no request of ours goes where a stranger points."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What a provider says about a task. `task_id` is empty when it handed over the picture at once.
 
@@ -58,7 +65,7 @@ class Provider(Protocol):
         """How settings, logs and metrics call it."""
 
     async def submit(
-        self, operation: Operation, upload: Upload, *, sync: bool = False, callback_url: str | None = None
+        self, operation: Operation, upload: Upload | Link, *, sync: bool = False, callback_url: str | None = None
     ) -> Task:
         """Send the one paid POST. Anything raised but OutcomeUnknown means that it surely was not taken."""
 

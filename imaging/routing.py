@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imaging.operations import Operation
-    from imaging.provider import Provider, Upload
+    from imaging.provider import Link, Provider, Upload
     from imaging.results import Result
 
 __all__ = ["Checkpoint", "Observer", "Resume", "Router", "WaitMode"]
@@ -53,7 +53,7 @@ class Router:
         self._callbacks = Callbacks(callback_base) if wait == "callback" and callback_base else None
 
     async def develop(
-        self, operation: Operation, upload: Upload, checkpoint: Checkpoint, *, resume: Resume | None = None
+        self, operation: Operation, upload: Upload | Link, checkpoint: Checkpoint, *, resume: Resume | None = None
     ) -> Result:
         """Give the result, which the caller closes. Raises PictureError, or GaveUp from the last ProviderError.
 

@@ -141,8 +141,8 @@ class Connections:
             method,
             url,
             headers=headers,
-            data=fields,
-            files={IMAGE_FILE: (upload[0], cast("BinaryIO", body), upload[2])} if upload else None,
+            data=fields if upload else None,
+            files={IMAGE_FILE: (upload[0], cast("BinaryIO", body), upload[2])} if upload else _parts(fields),
             timeout=timeout,
         )
         _exact_url.set(str(url))
@@ -159,6 +159,11 @@ class Connections:
                 raise ResultLost("a URL that is not public") from None
             kind = Unsent if isinstance(cause, _NEVER_SENT) else Unavailable
             raise kind(f"{method} failed: {type(cause).__name__}") from None
+
+
+def _parts(fields: dict[str, str] | None) -> dict[str, tuple[None, str]] | None:
+    """Write a form without a file as multipart too, as the contract has it."""
+    return {name: (None, value) for name, value in fields.items()} if fields else None
 
 
 def _port(url: httpx.URL) -> int | None:

@@ -1,16 +1,17 @@
 """How an original comes from Telegram and a result reaches its chat, through outages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import PurePath
 from typing import BinaryIO, Protocol, TypedDict, TypeVar
 
 import httpx
 import stamina
-from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, ReplyParameters
+from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, InputMediaPhoto, Message, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
@@ -18,8 +19,8 @@ from imaging import codec
 from imaging.errors import NotAPicture, PictureTooLarge
 from imaging.operations import Colorize, Enhance
 from imaging.results import IN_MEMORY, Result
-from jobs.job import Job
-from jobs.runner import ChatGoneError, ChatMovedError, UndeliverableError
+from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
+from jobs.job import Job, Piece, Sent
 
 DOWNLOAD_BYTES = 20 * 2**20
 """What Telegram's getFile gives at most (Bot API, getFile)."""
@@ -40,7 +41,7 @@ class Say(Protocol):
 class Buttons(Protocol):
     """Gives what people can press under a result; see handlers.keyboards."""
 
-    def __call__(self, job: Job, *, as_photo: bool) -> InlineKeyboardMarkup | None:
+    def __call__(self, job: Job, /, *, as_photo: bool) -> InlineKeyboardMarkup | None:
         """Give the buttons under the job's result, which goes as a photo or as a file."""
 
 
@@ -115,62 +116,68 @@ class Delivery:
                 await self._bot.send_chat_action(job.chat_id, action, message_thread_id=job.thread_id)
             await asyncio.sleep(ACTION_SECONDS)
 
-    async def deliver(self, job: Job, result: Result, changes: tuple[str, ...]) -> None:
-        """Reply with the result: one call, whatever it holds, so that it arrives whole or not at all.
+    def looks(self, piece: Piece) -> tuple[str, int]:
+        """Tell whether a result goes as "photo" or as "document", and how many files it has."""
+        if piece.result is None:
+            return piece.job.reuse[0].kind, len(piece.job.reuse)
+        return "photo" if _as_photo(piece.job, piece.result) else "document", len(piece.result.files)
 
-        A chat that wants both ways gets a photo to look at before the file.
+    async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
+        """Reply with results that look alike: one call, whatever they hold, so that they arrive whole or not at all.
+
+        Give what Telegram keeps of each piece; nothing for all if that is not sure. A chat that wants both ways gets
+        photos to look at before the files.
         """
-        notes = [f"note_{change}" for change in changes]
-        caption = " ".join(self._say(job.language, key) for key in (f"done_{job.operation.name}", *notes))
-        as_photo = _as_photo(job, result)
-        if job.send_as == "both" and as_photo:
-            with suppress(UndeliverableError):  # the file says the rest
-                await self._send(job, lambda to: self._send_photo(to, result, None, None))
-            as_photo = False
+        kind, _ = self.looks(pieces[0])
+        caption = self._caption(to, pieces)
+        fresh = all(piece.result is not None for piece in pieces)
+        if to.send_as == "both" and kind == "photo" and fresh:
+            with suppress(UndeliverableError):  # the files say the rest
+                await self._send(to, lambda to: self._send_results(to, pieces, None, "photo"))
+            kind = "document"
         try:
-            await self._send(job, lambda to: self._send_result(to, result, caption, as_photo=as_photo))
+            messages = await self._send(to, lambda to: self._send_results(to, pieces, caption, kind))
         except UndeliverableError:
-            if not as_photo:
+            if kind == "document" or not fresh:
                 raise
-            await self._send(job, lambda to: self._send_result(to, result, caption, as_photo=False))
+            messages = await self._send(to, lambda to: self._send_results(to, pieces, caption, "document"))
+        return _kept(pieces, messages)
 
-    async def _send_result(self, job: Job, result: Result, caption: str, *, as_photo: bool) -> None:
-        inputs = [(_name(job, picture.role, picture.format), picture.file, picture.size) for picture in result.files]
-        where: _Where = {"message_thread_id": job.thread_id, "reply_parameters": _reply_to(job)}
-        if len(inputs) > 1:
-            media = [
-                InputMediaDocument(_input(*item), caption=None if number else caption)
-                for number, item in enumerate(inputs)
-            ]
-            await self._bot.send_media_group(job.chat_id, media, **where)
-        elif as_photo:
-            await self._send_photo(job, result, caption, self._buttons(job, as_photo=True))
-        else:
-            await self._bot.send_document(
-                job.chat_id,
-                _input(*inputs[0]),
-                caption,
-                disable_content_type_detection=True,
-                reply_markup=self._buttons(job, as_photo=False),
-                **where,
+    def _caption(self, to: Job, pieces: Sequence[Piece]) -> str:
+        notes = dict.fromkeys(change for piece in pieces for change in piece.changes)
+        reused = sum(bool(piece.job.reuse) for piece in pieces)
+        keys = [f"done_{to.operation.name}", *(f"note_{note}" for note in notes)]
+        said = [self._say(to.language, key) for key in keys]
+        if reused:
+            said.append(
+                self._say(to.language, "note_reused" if reused == len(pieces) else "note_reused_some", n=reused)
             )
+        return " ".join(said)
 
-    async def _send_photo(
-        self, job: Job, result: Result, caption: str | None, markup: InlineKeyboardMarkup | None
-    ) -> None:
-        first = result.files[0]
-        await self._bot.send_photo(
-            job.chat_id,
-            _input(_name(job, first.role, first.format), first.file, first.size),
-            caption,
-            message_thread_id=job.thread_id,
-            reply_parameters=_reply_to(job),
-            reply_markup=markup,
-        )
+    async def _send_results(
+        self, to: Job, pieces: Sequence[Piece], caption: str | None, kind: str
+    ) -> Sequence[Message]:
+        """Send files as photos or as documents, several as an album, which has no room for buttons.
 
-    async def tell(self, job: Job, code: str, params: dict[str, str | int]) -> None:
-        """Reply with the sentence for `error_<code>`."""
+        Without a caption they are only there to be looked at, and have no buttons either.
+        """
+        items = [item for piece in pieces for item in _items(piece)]
+        where: _Where = {"message_thread_id": to.thread_id, "reply_parameters": _reply_to(to)}
+        if len(items) > 1:
+            form = InputMediaPhoto if kind == "photo" else InputMediaDocument
+            media = [form(item, caption=None if number else caption) for number, item in enumerate(items)]
+            return await self._bot.send_media_group(to.chat_id, media, **where)
+        buttons = None if caption is None else self._buttons(pieces[0].job, as_photo=kind == "photo")
+        if kind == "photo":
+            return [await self._bot.send_photo(to.chat_id, items[0], caption, reply_markup=buttons, **where)]
+        send = partial(self._bot.send_document, disable_content_type_detection=True, reply_markup=buttons, **where)
+        return [await send(to.chat_id, items[0], caption=caption)]
+
+    async def tell(self, job: Job, code: str, params: dict[str, str | int], *, number: int = 0) -> None:
+        """Reply with the sentence for `error_<code>`, which names the picture `number` of an album if not 0."""
         text = self._say(job.language, f"error_{code}", **params)
+        if number:
+            text = self._say(job.language, "album_failed", number=number) + " " + text
         try:
             await self._send(
                 job,
@@ -181,10 +188,10 @@ class Delivery:
         except UndeliverableError as error:
             raise ChatGoneError(str(error)) from None
 
-    async def _send(self, job: Job, call: Callable[[Job], Awaitable[object]]) -> None:
+    async def _send(self, job: Job, call: Callable[[Job], Awaitable[T]]) -> T:
         """Send to the job's chat, or past its topic when that was deleted meanwhile."""
         try:
-            await _insist(lambda: call(job), self._on_retry)
+            return await _insist(lambda: call(job), self._on_retry)
         except ChatMigrated as error:
             raise ChatMovedError(error.new_chat_id) from None
         except Forbidden as error:
@@ -194,7 +201,33 @@ class Delivery:
                 raise ChatGoneError(str(error)) from None
             if job.thread_id is None or "thread not found" not in str(error).lower():
                 raise UndeliverableError(str(error)) from None
-            await self._send(replace(job, thread_id=None), call)
+            return await self._send(replace(job, thread_id=None), call)
+
+
+def _items(piece: Piece) -> list[InputFile | str]:
+    """Give what is sent of a piece: its files, or the ids of those that Telegram has."""
+    if piece.result is None:
+        return [one.file_id for one in piece.job.reuse]
+    return [_input(_name(piece.job, one.role, one.format), one.file, one.size) for one in piece.result.files]
+
+
+def _kept(pieces: Sequence[Piece], messages: Sequence[Message]) -> list[tuple[Sent, ...]]:
+    """Share out what Telegram made of the files sent; nothing for anyone when it made something else of one."""
+    files: list[Sent] = []
+    for message in messages:
+        if message.photo:
+            files.append(Sent("photo", message.photo[-1].file_id))
+        elif message.document:
+            files.append(Sent("document", message.document.file_id))
+    counts = [len(_items_of(piece)) for piece in pieces]
+    if len(files) != sum(counts):
+        return [() for _ in pieces]
+    rest = iter(files)
+    return [tuple(next(rest) for _ in range(count)) for count in counts]
+
+
+def _items_of(piece: Piece) -> Sequence[object]:
+    return piece.job.reuse if piece.result is None else piece.result.files
 
 
 def _as_photo(job: Job, result: Result) -> bool:

@@ -1,12 +1,12 @@
 """How a request becomes a job and a job finds someone to work on it: the desk, and the seam behind it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from jobs.job import Request, State
 from storage import jobs as rows
-from storage import ledger
+from storage import ledger, results
 from storage.database import Connection, Database
 
 
@@ -29,10 +29,14 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why nothing will be done: `refused_<code>` in the locales, with what those words mention."""
+    """Why nothing will be done: `refused_<code>` in the locales, with what those words mention.
+
+    `covered`: how many of the requests, from the first, could be done.
+    """
 
     code: str
     params: Mapping[str, object] = field(default_factory=dict)
+    covered: int = 0
 
 
 class _RefusalError(Exception):
@@ -71,17 +75,36 @@ class Desk:
         return await self._dispatch.cancel(job_id)
 
     async def _write(self, conn: Connection, requests: Sequence[Request]) -> list[int]:
-        return [job_id for request in requests if (job_id := await self._write_one(conn, request)) is not None]
+        ids = []
+        for number, request in enumerate(requests):
+            try:
+                job_id = await self._write_one(conn, request)
+            except _RefusalError as error:
+                raise _RefusalError(replace(error.refused, covered=number)) from None
+            if job_id is not None:
+                ids.append(job_id)
+        return ids
 
     async def _write_one(self, conn: Connection, request: Request) -> int | None:
-        job_id = await rows.add(conn, state=State.ACCEPTED, **request.columns())
+        reuse = await _earlier(conn, request)
+        job_id = await rows.add(conn, state=State.ACCEPTED, reuse=reuse, **request.columns())
         if job_id is None:
             return None
         if await rows.waiting(conn, request.chat_id) > self._chat_limit:
             raise _RefusalError(Refused("too_many_jobs", {"n": self._chat_limit}))
+        if reuse:
+            return job_id  # what Telegram has already costs nobody anything
         cost = self._costs[request.operation.name]
         shortfall = await ledger.hold(conn, request.chat_id, job_id, cost, self._terms)
         if shortfall is not None:
             had = shortfall.quota
             raise _RefusalError(Refused(shortfall.reason, {"renews_at": had.renews_at, "left": had.left, "cost": cost}))
         return job_id
+
+
+async def _earlier(conn: Connection, request: Request) -> str | None:
+    """Give the files of an earlier result of the same wish about the same picture."""
+    unique = request.picture.file_unique_id
+    if request.fresh or not unique:
+        return None
+    return await results.find(conn, unique, request.operation.name, request.wish)

@@ -8,16 +8,19 @@
 task_id, which is asked for and never submitted again. `delivering` knows the result is good: only Telegram is missing.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from imaging.operations import Operation, load
+from imaging.results import Result
 from imaging.routing import Resume
 from storage.database import Row
 
-PictureKind = Literal["photo", "document", "sticker"]
 SendAs = Literal["photo", "file", "both"]
+PictureKind = Literal["photo", "document", "sticker", "link"]
 
 
 class State(StrEnum):
@@ -37,7 +40,10 @@ ENDED = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that Telegram keeps for us. `size` in bytes and the sides in pixels are None where it did not say."""
+    """A picture that Telegram keeps for us. `size` in bytes and the sides in pixels are None where it did not say.
+
+    A link has its URL as `file_id` and a blank `file_unique_id`: what is behind it tomorrow may be another picture.
+    """
 
     file_id: str
     file_unique_id: str
@@ -50,7 +56,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked for. The same `source` (`m<message_id>`, `c<callback_query_id>`) and `place` make one job."""
+    """What a person asked for. The same `source` (`m<message_id>`, `c<callback_query_id>`) and `place` make one job.
+
+    `album`: the message that asked for several pictures at once, whose results answer it together. `fresh`: do it
+    even if the same was done before.
+    """
 
     chat_id: int
     thread_id: int | None
@@ -62,6 +72,13 @@ class Request:
     operation: Operation
     language: str
     send_as: SendAs | None = None
+    album: int | None = None
+    fresh: bool = False
+
+    @property
+    def wish(self) -> str:
+        """What makes two results of one operation and picture the same."""
+        return self.operation.model_dump_json() + (self.send_as or "")
 
     def columns(self) -> dict[str, object]:
         """Give the columns of the row in storage.tables.jobs."""
@@ -81,7 +98,29 @@ class Request:
             "operation": self.operation.name,
             "options": self.operation.model_dump_json(),
             "send_as": self.send_as,
+            "album": self.album,
         }
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Self:
+        """Read such columns, or a whole row, back."""
+        picture = Picture(
+            columns["file_id"],
+            columns["file_unique_id"],
+            columns["file_kind"],
+            columns["file_name"],
+            columns["file_size"],
+        )
+        own = ("chat_id", "thread_id", "user_id", "reply_to", "source", "place", "language", "album", "send_as")
+        operation = load(columns["operation"], columns["options"])
+        return cls(picture=picture, operation=operation, **{name: columns[name] for name in own})
+
+
+class Sent(NamedTuple):
+    """A file of a result that Telegram keeps: a photo or a document."""
+
+    kind: str
+    file_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +146,11 @@ class Job:
     created_at: float
     updated_at: float
     send_as: SendAs | None = None
+    file_unique_id: str = ""
+    file_kind: PictureKind = "photo"
+    album: int | None = None
+    reuse: tuple[Sent, ...] = ()
+    progress_id: int | None = None
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -131,7 +175,17 @@ class Job:
             error_params=row["error_params"],
             created_at=row["created_at"],
             updated_at=row["updated_at"],
+            file_unique_id=row["file_unique_id"],
+            file_kind=row["file_kind"],
+            album=row["album"],
+            reuse=tuple(Sent(*one) for one in json.loads(row["reuse"] or "[]")),
+            progress_id=row["progress_id"],
         )
+
+    @property
+    def wish(self) -> str:
+        """See Request.wish."""
+        return self.operation.model_dump_json() + (self.send_as or "")
 
     @property
     def resume(self) -> Resume | None:
@@ -139,3 +193,21 @@ class Job:
         if self.provider is None or self.state == State.ACCEPTED:
             return None
         return Resume(self.provider, self.task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A job that has come so far that its chat must hear of it: with a result, with one made earlier, or failed.
+
+    `changes` says what was done to the picture; whoever has the piece closes it.
+    """
+
+    job: Job
+    provider: str | None = None
+    result: Result | None = None
+    changes: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self.result is not None:
+            self.result.close()

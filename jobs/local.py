@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -25,12 +26,20 @@ class Worker(Protocol):
 class LocalDispatch:
     """Gives each chat its turn: a chat with fifty photos waits between two of them for a chat with one.
 
-    `limit` jobs are worked on at a time, `chat_limit` of one chat. Sending a result takes no slot of the `limit`,
-    so that one chat's (or Telegram's) trouble stops nobody's work.
+    `limit` jobs are worked on at a time, `chat_limit` of one chat; `watch` hears of every job. Sending a result takes
+    no slot of the `limit`, so that one chat's (or Telegram's) trouble stops nobody's work.
     """
 
-    def __init__(self, worker: Worker, *, limit: int = 16, chat_limit: int = 4) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        *,
+        limit: int = 16,
+        chat_limit: int = 4,
+        watch: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._worker = worker
+        self._watch = watch
         self._free = limit
         self._chat_limit = chat_limit
         self._waiting: OrderedDict[int, deque[int]] = OrderedDict()  # by chat, the next to have its turn first
@@ -51,8 +60,20 @@ class LocalDispatch:
 
     def enqueue(self, chat_id: int, job_id: int) -> None:
         """Have the job worked on when it is its chat's turn."""
+        self._watch(job_id)
         self._waiting.setdefault(chat_id, deque()).append(job_id)
         self._fill()
+
+    def place(self, job_id: int) -> int | None:
+        """Say how many jobs will have their turn before this one; None when it is not waiting."""
+        queues = list(self._waiting.values())
+        for number, queue in enumerate(queues):
+            if job_id in queue:
+                mine = queue.index(job_id)
+                return mine + sum(
+                    min(len(other), mine + (at < number)) for at, other in enumerate(queues) if other is not queue
+                )
+        return None
 
     async def cancel(self, job_id: int) -> bool:
         """End the job without a result; False when it has ended or its result is already on the way to the chat."""

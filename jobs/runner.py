@@ -1,9 +1,8 @@
 """One job's work: fetch → submit → wait → fetch result → deliver → settle, each step once, whatever dies in between."""
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -12,39 +11,22 @@ from typing import BinaryIO, Protocol, TypeVar
 import structlog
 
 from imaging import codec
-from imaging.errors import GaveUp, ImagingError, ProviderError
+from imaging.finishing import finish
 from imaging.operations import Operation
-from imaging.provider import Upload
+from imaging.provider import Link, Upload
 from imaging.results import Result, new_spool
 from imaging.routing import Checkpoint, Resume
-from jobs.job import ENDED, Job, State
-from storage import chats, ledger
+from jobs.albums import Albums
+from jobs.closing import ChatGoneError, ChatMovedError, Closing, Ending, Observer, UndeliverableError, Watcher
+from jobs.job import ENDED, Job, Piece, Sent, State
 from storage import jobs as rows
-from storage.database import Connection, Database
+from storage.database import Database
 
-CHAT_GONE = "chat_gone"
-LAST_TRY_SECONDS = 60.0
-"""How long a delivery is tried at the least."""
+__all__ = ["ChatGoneError", "ChatMovedError", "Courier", "Observer", "Rest", "Runner", "UndeliverableError"]
 
 T = TypeVar("T")
 Rest = Callable[[], Awaitable[None]]
 log = structlog.get_logger()
-
-
-class ChatGoneError(Exception):
-    """Nothing can reach the chat any more: the bot was blocked or removed, or the chat deleted."""
-
-
-class ChatMovedError(Exception):
-    """The group became the supergroup `chat_id`."""
-
-    def __init__(self, chat_id: int) -> None:
-        super().__init__(chat_id)
-        self.chat_id = chat_id
-
-
-class UndeliverableError(Exception):
-    """Telegram will not take the result in this chat, whatever is tried."""
 
 
 class Courier(Protocol):
@@ -59,36 +41,37 @@ class Courier(Protocol):
     def busy(self, job: Job) -> AbstractAsyncContextManager[None]:
         """Show in the chat that the bot is working, for as long as the context lasts."""
 
-    async def deliver(self, job: Job, result: Result, changes: tuple[str, ...]) -> None:
-        """Reply with the result. Raises ChatGoneError, ChatMovedError, UndeliverableError."""
+    def looks(self, piece: Piece) -> tuple[str, int]:
+        """Tell whether a result goes as "photo" or as "document", and how many files it has."""
 
-    async def tell(self, job: Job, code: str, params: dict[str, str | int]) -> None:
-        """Say in one sentence why there is no result. Raises ChatGoneError, ChatMovedError."""
+    async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
+        """Reply to `to` with the results in one call; give what Telegram keeps of each.
+
+        Raises ChatGoneError, ChatMovedError, UndeliverableError.
+        """
+
+    async def tell(self, job: Job, code: str, params: dict[str, str | int], *, number: int = 0) -> None:
+        """Say in one sentence why there is no result, of the picture `number` of an album if not 0.
+
+        Raises ChatGoneError, ChatMovedError.
+        """
 
 
 class Router(Protocol):
     """The provider side, as imaging.routing has it."""
 
     async def develop(
-        self, operation: Operation, upload: Upload, checkpoint: Checkpoint, *, resume: Resume | None = None
+        self, operation: Operation, upload: Upload | Link, checkpoint: Checkpoint, *, resume: Resume | None = None
     ) -> Result:
         """Give the result. Raises PictureError or GaveUp."""
 
 
-class Observer(Protocol):
-    """Whoever counts; see bot.metrics."""
+class Nobody:
+    """A watcher that looks away."""
 
-    def stage(self, stage: str, seconds: float) -> None:
-        """Note how long a stage of a job took."""
-
-    def job_ended(self, operation: str, provider: str, outcome: str) -> None:
-        """Note how a job ended: delivered, cancelled or a failure's code."""
-
-    def credits_moved(self, kind: str, amount: int) -> None:
-        """Note what a chat was charged."""
-
-    def duplicate_delivery(self) -> None:
-        """Note that a delivery is tried again although the first may have reached the chat."""
+    def watch(self, job_id: int) -> None: ...
+    def move(self, job_id: int, percent: int) -> None: ...
+    def end(self, job: Job) -> None: ...
 
 
 class Runner:
@@ -106,41 +89,46 @@ class Runner:
         *,
         work_seconds: float = 600.0,
         deliver_seconds: float = 86_400.0,
+        watcher: Watcher | None = None,
     ) -> None:
         self._db = db
         self._router = router
         self._courier = courier
         self._observer = observer
         self._work_seconds = work_seconds
-        self._deliver_seconds = deliver_seconds
+        self._watcher = watcher or Nobody()
+        self._closing = Closing(db, courier, observer, self._watcher, deliver_seconds=deliver_seconds)
+        self._albums = Albums(db, courier, self._closing, self._deliver)
 
     async def work(self, job_id: int) -> Rest | None:
         """Bring the job to its result or its failure; give what is left to do in the chat, which needs no slot."""
         job = await self._load(job_id)
         if job is None or job.state in {State.DELIVERED, State.CANCELLED}:
             return None
-        if job.state == State.FAILED:
-            return partial(self._tell, job)
+        if job.state == State.FAILED or job.reuse:
+            return self._rest(Piece(job))
         if job.state == State.DELIVERING:
             self._observer.duplicate_delivery()
-        checkpoints = Checkpoints(self._db, job)
-        bound = asyncio.timeout(self._work_seconds - checkpoints.worked)
-        try:
-            async with bound, self._courier.busy(job):
-                result, changes = await self._develop(job, checkpoints)
-        except Exception as error:  # noqa: BLE001  whatever broke, the person hears of it and pays nothing
-            return await self._fail(job, checkpoints, *_reason(error, late=bound.expired()), error)
-        return partial(self._deliver, job, checkpoints, result, changes)
+        return self._rest(await self._bring(job))
+
+    def _rest(self, piece: Piece) -> Rest:
+        if piece.job.album is not None:
+            return partial(self._albums.arrive, piece)
+        if piece.job.state == State.FAILED:
+            return partial(self._closing.tell, piece.job)
+        return partial(self._deliver, piece)
 
     async def cancel(self, job_id: int) -> bool:
         """End a job that nobody works on any more because the person gave it up; nothing is charged.
 
-        False when it had ended before.
+        False when it had ended before, or its result is on the way to the chat.
         """
         job = await self._load(job_id)
-        if job is None or job.state in ENDED:
+        if job is None or job.state in ENDED or not self._albums.drop(job_id):
             return False
-        await self._end(job, State.CANCELLED, job.provider)
+        await self._closing.end(Ending(job, State.CANCELLED, job.provider))
+        if job.album is not None:
+            await self._albums.check(job_id)
         return True
 
     async def _load(self, job_id: int) -> Job | None:
@@ -148,19 +136,38 @@ class Runner:
             row = await rows.get(conn, job_id)
         return None if row is None else Job.of(row)
 
+    async def _bring(self, job: Job) -> Piece:
+        """Have the picture developed, however that ends."""
+        checkpoints = Checkpoints(self._db, job, self._watcher)
+        bound = asyncio.timeout(self._work_seconds - checkpoints.worked)
+        try:
+            async with bound, self._courier.busy(job):
+                result, changes = await self._develop(job, checkpoints)
+        except Exception as error:  # noqa: BLE001  whatever broke, the person hears of it and pays nothing
+            return await self._closing.failed(Piece(job, checkpoints.provider), error, late=bound.expired())
+        return Piece(job, checkpoints.provider, result, changes)
+
     async def _develop(self, job: Job, checkpoints: "Checkpoints") -> tuple[Result, tuple[str, ...]]:
-        with new_spool() as original:
-            size = await self._timed("fetch", self._courier.fetch(job, original))
-            prepared = await asyncio.to_thread(codec.prepare, original, size)
-            with prepared.file:
-                upload = Upload(prepared.file, prepared.size, prepared.filename, prepared.content_type)
-                develop = self._router.develop(job.operation, upload, checkpoints, resume=job.resume)
-                result = await self._timed("develop", develop)
+        if job.file_kind == "link":
+            changes: tuple[str, ...] = ()
+            result = await self._ask(job, Link(job.file_id), checkpoints)
+        else:
+            with new_spool() as original:
+                size = await self._timed("fetch", self._courier.fetch(job, original))
+                prepared = await asyncio.to_thread(codec.prepare, original, size)
+                with prepared.file:
+                    upload = Upload(prepared.file, prepared.size, prepared.filename, prepared.content_type)
+                    result, changes = await self._ask(job, upload, checkpoints), prepared.changes
         with ExitStack() as held:
             held.callback(result.close)
+            result = await finish(job.operation, result)
             await checkpoints.delivering()
             held.pop_all()
-        return result, tuple(dict.fromkeys(prepared.changes + result.changes))
+        return result, tuple(dict.fromkeys(changes + result.changes))
+
+    async def _ask(self, job: Job, upload: Upload | Link, checkpoints: "Checkpoints") -> Result:
+        develop = self._router.develop(job.operation, upload, checkpoints, resume=job.resume)
+        return await self._timed("develop", develop)
 
     async def _timed(self, stage: str, step: Awaitable[T]) -> T:
         began = time.monotonic()
@@ -169,89 +176,41 @@ class Runner:
         finally:
             self._observer.stage(stage, time.monotonic() - began)
 
-    async def _deliver(self, job: Job, checkpoints: "Checkpoints", result: Result, changes: tuple[str, ...]) -> None:
-        try:
-            with closing(result):
-                sent = await self._reach(job, lambda to: self._courier.deliver(to, result, changes))
-        except Exception as error:  # noqa: BLE001  as above
-            tell = await self._fail(job, checkpoints, *_reason(error, late=False), error)
-            await tell()
-            return
-        if sent:
-            await self._end(job, State.DELIVERED, checkpoints.provider)
+    async def _deliver(self, piece: Piece) -> None:
+        """Reply with one result and end its job."""
+        with closing(piece):
+            try:
+                (sent,) = await self._closing.reach(piece.job, lambda to: self._courier.deliver(to, [piece]))
+            except Exception as error:  # noqa: BLE001  as above
+                if isinstance(error, UndeliverableError) and piece.job.reuse:
+                    again = await self._anew(piece.job)
+                else:
+                    again = await self._closing.failed(piece, error)
+            else:
+                await self._closing.delivered((piece, sent))
+                return
+        if again.job.state == State.FAILED:
+            await self._closing.tell(again.job)
         else:
-            await self._end(job, State.FAILED, checkpoints.provider, error=CHAT_GONE)
+            await self._deliver(again)
 
-    async def _fail(
-        self, job: Job, checkpoints: "Checkpoints", code: str, params: dict[str, str | int], cause: Exception
-    ) -> Rest:
-        log.warning("job failed", job=job.id, code=code, exc_info=cause)
-        words = json.dumps(params)
-        await self._end(
-            job, State.FAILED, checkpoints.provider, error=code, error_params=words, told=int(code == CHAT_GONE)
-        )
-        return partial(
-            self._tell, replace(job, state=State.FAILED, error=code, error_params=words, updated_at=time.time())
-        )
-
-    async def _tell(self, job: Job) -> None:
-        code, params = job.error or "internal", json.loads(job.error_params or "{}")
-        if code != CHAT_GONE:
-            await self._reach(job, lambda to: self._courier.tell(to, code, params))
-            await self._db.persist(lambda conn: rows.update(conn, job.id, told=1))
-
-    async def _reach(self, job: Job, send: Callable[[Job], Awaitable[None]]) -> bool:
-        """Send to the job's chat, wherever it moved; False when it is gone or was out of reach for too long."""
-        tried_since = job.updated_at if job.state in {State.DELIVERING, State.FAILED} else time.time()
-        left = tried_since + self._deliver_seconds - time.time()
-        try:  # at least once more, however long the bot was down or whatever the clock did meanwhile
-            async with asyncio.timeout(min(max(left, LAST_TRY_SECONDS), self._deliver_seconds)):
-                try:
-                    await self._timed("deliver", send(job))
-                except ChatMovedError as moved:
-                    new = moved.chat_id
-                    await self._db.persist(lambda conn: chats.migrate(conn, job.chat_id, new))
-                    await self._timed("deliver", send(replace(job, chat_id=new, reply_to=None)))
-        except (ChatGoneError, TimeoutError) as error:
-            log.info("chat out of reach", job=job.id, cause=repr(error))
-            return False
-        return True
-
-    async def _end(self, job: Job, state: State, provider: str | None, *, told: int = 1, **columns: object) -> None:
-        """Write the end of a job and of its hold in one transaction."""
-        close = ledger.settle if state == State.DELIVERED else ledger.release
-
-        async def write(conn: Connection) -> int | None:
-            await rows.update(conn, job.id, state=state, told=told, **columns)
-            return await close(conn, job.id)
-
-        charged = await self._db.persist(write)
-        outcome = str(columns.get("error") or state)
-        self._observer.job_ended(job.operation.name, provider or "", outcome)
-        if charged:
-            self._observer.credits_moved("settle", charged)
-        log.info("job ended", job=job.id, operation=job.operation.name, provider=provider, outcome=outcome)
+    async def _anew(self, job: Job) -> Piece:
+        """Develop a picture, at our cost, whose earlier result Telegram does not know any more."""
+        await self._db.persist(lambda conn: rows.update(conn, job.id, reuse=None))
+        return await self._bring(replace(job, reuse=()))
 
 
-def _reason(error: Exception, *, late: bool) -> tuple[str, dict[str, str | int]]:
-    """Give the code and the params of the words that say what went wrong."""
-    if isinstance(error, GaveUp) and isinstance(error.__cause__, ProviderError):
-        error = error.__cause__
-    if isinstance(error, ImagingError):
-        return error.code, error.params
-    if isinstance(error, ChatGoneError):
-        return CHAT_GONE, {}
-    if isinstance(error, UndeliverableError):
-        return "undeliverable", {}
-    return ("timeout" if late else "internal"), {}
+PERCENT = {State.ACCEPTED: 5, State.SUBMITTING: 15, State.SUBMITTED: 30, State.DELIVERING: 95}
+"""How far a job is in each state, as people are shown it."""
 
 
 class Checkpoints:
     """Writes down what must not be repeated; each call is durable when it returns (imaging.routing.Checkpoint)."""
 
-    def __init__(self, db: Database, job: Job) -> None:
+    def __init__(self, db: Database, job: Job, watcher: Watcher) -> None:
         self._db = db
         self._job = job
+        self._watcher = watcher
         self._submits = job.submits
         # A result that was here once is fetched again with the whole time, however long it took the first time.
         self._began = time.monotonic() - (0 if job.state == State.DELIVERING else job.worked)
@@ -276,12 +235,18 @@ class Checkpoints:
         """Write down that no provider has anything of this job."""
         await self._write(State.ACCEPTED, provider=None, task_id=None)
 
+    def progressed(self, percent: int) -> None:
+        """Show what the provider says about its task; this alone is not written down."""
+        begun, done = PERCENT[State.SUBMITTED], PERCENT[State.DELIVERING]
+        self._watcher.move(self._job.id, begun + max(0, min(percent, 100)) * (done - begun) // 100)
+
     async def delivering(self) -> None:
         """Write down that the result is here, unless it was before."""
         if self._job.state != State.DELIVERING:
             await self._write(State.DELIVERING)
 
     async def _write(self, state: State, **columns: object) -> None:
+        self._watcher.move(self._job.id, PERCENT[state])
         log.info("job moved", job=self._job.id, state=str(state), **columns)
         if self._job.state == State.DELIVERING:
             state = State.DELIVERING  # the time to deliver runs from the first result

@@ -29,7 +29,7 @@ BUILT = {
     "ask_": list(OPERATIONS),
     "button_": list(OPERATIONS),
     "done_": list(OPERATIONS),
-    "note_": ["converted", "shrunk", "first_frame"],
+    "note_": ["converted", "shrunk", "first_frame", "cap_missed"],
     "refused_": ["spend_cap", "too_many_jobs"],
 }
 

@@ -35,6 +35,9 @@ class Notes:
         """Note the task."""
         self.steps.append(f"submitted {provider} {task_id}")
 
+    def progressed(self, percent: int) -> None:
+        """Nobody looks."""
+
     async def unsubmitted(self) -> None:
         """Note that nothing is pending."""
         self.steps.append("unsubmitted")

@@ -11,7 +11,7 @@ import pytest
 
 from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Unavailable, Unsent
 from imaging.operations import Colorize, Operation
-from imaging.provider import Task, Upload
+from imaging.provider import Link, Task, Upload
 from imaging.results import Result
 from imaging.routing import Router
 from tests.imaging.simulated import now, run
@@ -31,7 +31,7 @@ class Scripted:
         self.lost: list[float] = []
 
     async def submit(
-        self, operation: Operation, upload: Upload, *, sync: bool = False, callback_url: str | None = None
+        self, operation: Operation, upload: Upload | Link, *, sync: bool = False, callback_url: str | None = None
     ) -> Task:
         """Begin a task, or raise what is scripted."""
         del operation, upload, sync, callback_url
@@ -77,6 +77,9 @@ class Unwritten:
 
     async def submitted(self, provider: str, task_id: str) -> None:
         """Forget the task."""
+
+    def progressed(self, percent: int) -> None:
+        """Nobody looks."""
 
     async def unsubmitted(self) -> None:
         """Forget that nothing is pending."""

@@ -3,18 +3,18 @@
 import asyncio
 import io
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
 from imaging.operations import Colorize, Operation
-from imaging.provider import Upload
+from imaging.provider import Link, Upload
 from imaging.results import Result, look_at, new_spool
 from imaging.routing import Checkpoint, Resume
 from jobs.dispatch import Accepted, Desk
-from jobs.job import Job, Picture, Request
+from jobs.job import Job, Picture, Piece, Request, Sent
 from jobs.local import LocalDispatch
 from jobs.runner import Runner
 from storage import ledger
@@ -41,7 +41,14 @@ def make_result(data: bytes = PHOTO, *more: bytes) -> Result:
     return Result(tuple(files))
 
 
-def request(chat_id: int = 7, place: int = 0, source: str = "m1", operation: Operation | None = None) -> Request:
+def request(
+    chat_id: int = 7,
+    place: int = 0,
+    source: str = "m1",
+    operation: Operation | None = None,
+    unique: str = "",
+    **more: Any,
+) -> Request:
     return Request(
         chat_id=chat_id,
         thread_id=None,
@@ -49,9 +56,10 @@ def request(chat_id: int = 7, place: int = 0, source: str = "m1", operation: Ope
         reply_to=1,
         source=source,
         place=place,
-        picture=Picture("file", "unique", "photo", size=len(PHOTO)),
+        picture=Picture("file", unique, "photo", size=len(PHOTO)),
         operation=operation or Colorize(),
         language="en",
+        **more,
     )
 
 
@@ -62,6 +70,8 @@ class Telegram:
         self.photo = PHOTO
         self.sent: list[tuple[int, int]] = []  # chat, job
         self.replies: list[int | None] = []
+        self.albums: list[list[int]] = []  # the jobs of each call
+        self.numbers: list[int] = []
         self.told: list[tuple[int, str, dict[str, str | int]]] = []
         self.changes: tuple[str, ...] = ()
         self.troubles: list[BaseException] = []
@@ -82,19 +92,27 @@ class Telegram:
         assert job.id
         yield
 
-    async def deliver(self, job: Job, result: Result, changes: tuple[str, ...]) -> None:
-        """Take the result."""
-        await self._way()
-        assert all(not one.file.closed for one in result.files)
-        self.sent.append((job.chat_id, job.id))
-        self.replies.append(job.reply_to)
-        self.changes = changes
-        await self.crash.point()
+    def looks(self, piece: Piece) -> tuple[str, int]:
+        """Take colorized pictures as photos, others as files."""
+        return ("photo" if isinstance(piece.job.operation, Colorize) else "document"), 1
 
-    async def tell(self, job: Job, code: str, params: dict[str, str | int]) -> None:
+    async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
+        """Take the results."""
+        await self._way()
+        for piece in pieces:
+            assert piece.result is None or all(not one.file.closed for one in piece.result.files)
+            self.sent.append((to.chat_id, piece.job.id))
+            self.changes = piece.changes
+        self.albums.append([piece.job.id for piece in pieces])
+        self.replies.append(to.reply_to)
+        await self.crash.point()
+        return [(Sent("photo", f"sent{piece.job.id}"),) for piece in pieces]
+
+    async def tell(self, job: Job, code: str, params: dict[str, str | int], *, number: int = 0) -> None:
         """Take the sentence."""
         await self._way()
         self.told.append((job.chat_id, code, params))
+        self.numbers.append(number)
         await self.crash.point()
 
     async def _way(self) -> None:
@@ -110,6 +128,7 @@ class Provider:
     def __init__(self) -> None:
         self.tasks: list[str] = []  # submitted
         self.asked: list[Resume | None] = []
+        self.uploads: list[Upload | Link] = []
         self.at_once = self.most = 0
         self.troubles: list[BaseException] = []
         self.results: list[Result] = []
@@ -119,11 +138,12 @@ class Provider:
         self.crash = Crash()
 
     async def develop(
-        self, operation: Operation, upload: Upload, checkpoint: Checkpoint, *, resume: Resume | None = None
+        self, operation: Operation, upload: Upload | Link, checkpoint: Checkpoint, *, resume: Resume | None = None
     ) -> Result:
         """Submit unless that was done before, then give a result."""
         assert operation.name
-        assert upload.size
+        assert isinstance(upload, Link) or upload.size
+        self.uploads.append(upload)
         self.asked.append(resume)
         self.at_once += 1
         self.most = max(self.most, self.at_once)

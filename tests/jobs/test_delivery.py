@@ -19,7 +19,7 @@ from imaging.errors import NotAPicture, PictureTooLarge
 from imaging.operations import Colorize, Cutout, Operation
 from jobs import delivery
 from jobs.delivery import DOWNLOAD_BYTES, Delivery
-from jobs.job import Job, State
+from jobs.job import Job, Piece, State
 from jobs.runner import ChatGoneError, ChatMovedError, UndeliverableError
 from tests.botapi import TOKEN, BotApi, answer, bot_api, bot_at, client, error
 from tests.jobs.support import make_result, picture
@@ -35,8 +35,8 @@ class Post:
 
     async def deliver(self, job: Job, *pictures: bytes, changes: tuple[str, ...] = ()) -> None:
         """Deliver these pictures."""
-        with closing(make_result(*pictures or (picture(),))) as result:
-            await self.delivery.deliver(job, result, changes)
+        with closing(Piece(job, result=make_result(*pictures or (picture(),)), changes=changes)) as piece:
+            await self.delivery.deliver(job, [piece])
 
 
 @pytest.fixture
