@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 import structlog
 
 from imaging.errors import GaveUp, ImagingError, ProviderError
+from imaging.operations import Operation
+from imaging.results import Result
 from jobs.job import Job, Piece, Sent, State
 from storage import chats, ledger, results
 from storage import jobs as rows
@@ -87,7 +89,10 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one job ends; `error` and `params` say why it failed, `sent` what Telegram keeps of its result."""
+    """How one job ends; `error` and `params` say why it failed, `sent` what Telegram keeps of its result.
+
+    `actual`: what a delivered one costs; None: all that was held.
+    """
 
     job: Job
     state: State
@@ -95,6 +100,7 @@ class Ending:
     error: str | None = None
     params: str | None = None
     told: int = 1
+    actual: int | None = None
     sent: tuple[Sent, ...] = ()
 
 
@@ -102,13 +108,21 @@ class Closing:
     """Ends jobs. `deliver_seconds` bounds how long a chat is tried."""
 
     def __init__(
-        self, db: Database, messenger: Messenger, observer: Observer, watcher: Watcher, *, deliver_seconds: float
+        self,
+        db: Database,
+        messenger: Messenger,
+        observer: Observer,
+        watcher: Watcher,
+        *,
+        deliver_seconds: float,
+        price: Callable[[Operation, Result], int | None],
     ) -> None:
         self._db = db
         self._messenger = messenger
         self._observer = observer
         self._watcher = watcher
         self._deliver_seconds = deliver_seconds
+        self._price = price
 
     async def reach(self, job: Job, send: Callable[[Job], Awaitable[T]]) -> T:
         """Send to the job's chat, wherever it moved. Raises ChatGoneError, also when all the time is up."""
@@ -150,12 +164,24 @@ class Closing:
         await rows.update(conn, job.id, state=ending.state, told=ending.told, **why)
         if ending.sent and job.file_unique_id and not job.reuse:
             await results.put(conn, job.file_unique_id, job.operation.name, job.wish, json.dumps(ending.sent))
-        close = ledger.settle if ending.state == State.DELIVERED else ledger.release
-        return await close(conn, job.id)
+        if ending.state == State.DELIVERED:
+            return await ledger.settle(conn, job.id, ending.actual)
+        return await ledger.release(conn, job.id)
 
     async def delivered(self, *done: tuple[Piece, tuple[Sent, ...]]) -> None:
         """End jobs whose results Telegram took."""
-        await self.end(*(Ending(piece.job, State.DELIVERED, piece.provider, sent=sent) for piece, sent in done))
+        await self.end(
+            *(
+                Ending(
+                    piece.job,
+                    State.DELIVERED,
+                    piece.provider,
+                    actual=self._price(piece.job.operation, piece.result) if piece.result else None,
+                    sent=sent,
+                )
+                for piece, sent in done
+            )
+        )
 
     async def failed(self, piece: Piece, error: Exception, *, late: bool = False) -> Piece:
         """End a job that `error` broke, and give what its chat is still to be told."""

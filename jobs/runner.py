@@ -78,6 +78,7 @@ class Runner:
     """Works on jobs, one call of `work` each, and leaves nothing that a restart cannot take up.
 
     `work_seconds` bounds the work until the result is here, downtime not counted; `deliver_seconds` the time after.
+    `price` gives the credits to charge for a result, at most what was held.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Runner:
         work_seconds: float = 600.0,
         deliver_seconds: float = 86_400.0,
         watcher: Watcher | None = None,
+        price: Callable[[Operation, Result], int | None] = lambda *_: None,
     ) -> None:
         self._db = db
         self._router = router
@@ -97,7 +99,7 @@ class Runner:
         self._observer = observer
         self._work_seconds = work_seconds
         self._watcher = watcher or Nobody()
-        self._closing = Closing(db, courier, observer, self._watcher, deliver_seconds=deliver_seconds)
+        self._closing = Closing(db, courier, observer, self._watcher, deliver_seconds=deliver_seconds, price=price)
         self._albums = Albums(db, courier, self._closing, self._deliver)
 
     async def work(self, job_id: int) -> Rest | None:
