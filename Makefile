@@ -30,7 +30,7 @@ bench: $(VENV)/test.stamp ## measure time and memory; a table and a JSON file go
 	$(RUN) -m benchmarks
 
 clean: ## remove .venv and everything that was made
-	rm -rf $(VENV) build *.egg-info demo-out bench-out .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build *.egg-info demo-out bench-out chaos-out .coverage* .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/made.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tests.journeys.chaos_scenes import Scene, kills
 from tests.journeys.chaos_troubles import HANGING, TROUBLES, host, provider, telegram
@@ -26,6 +26,7 @@ SHOWN = (
     "duplicate deliveries",
     "outcome unknown",
     "further tasks",
+    "most tasks for one photo",
 )
 
 
@@ -36,7 +37,7 @@ async def main() -> int:
     parser.add_argument("--kills", type=int, default=52)
     parser.add_argument("--jobs", type=int, default=320, help="photos sent while the bot is killed")
     asked = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(f"seed {asked.seed}: repeat with [bold]python -m tests.journeys.chaos --seed {asked.seed}[/]")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="darkroom-chaos-") as folder:
@@ -82,7 +83,7 @@ def _report(scenes: Sequence[Scene], console: Console, seconds: float) -> int:
     for scene in scenes:
         thrown.add_row(scene.name, ", ".join(f"{what} ×{count}" for what, count in sorted(scene.thrown.items())))
     console.print(thrown)
-    table = Table("", *(scene.name for scene in scenes), title="what came of it")
+    table = Table(Column(no_wrap=True), *(scene.name for scene in scenes), title="what came of it")
     for what in SHOWN:
         table.add_row(what, *(str(scene.sums.counts[what]) for scene in scenes))
     refusals = sorted({what for scene in scenes for what in scene.sums.counts if what.startswith("refused: ")})

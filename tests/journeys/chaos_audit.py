@@ -82,6 +82,7 @@ async def reckon(
     excess = max(0, sums.counts[PAST_KILLS] - allowed.duplicates)
     sums.expect("unexplained duplicates", excess, f"{excess} more than the answers that were lost")
     _the_books(sums, house)
+    sums.expect("did not end when told to", house.exit_code != 0, f"exit code {house.exit_code}")
     return sums
 
 
@@ -105,7 +106,8 @@ def _the_end(sums: Reckoning, wish: Wish, job: Row, entries: Counter[str], seen:
         sums.counts["duplicate deliveries"] += max(again, 0)
         sums.counts[PAST_KILLS] += max(again - excused, 0)
     elif state == "failed":
-        sums.expect("refused without a word", not words, f"{who}: {job['error']}")
+        deaf = job["error"] == "chat_gone" and wish.blocks
+        sums.expect("refused without a word", not words and not deaf, f"{who}: {job['error']}")
         sums.expect("charged for nothing", dict(entries) != {"hold": 1, "release": 1}, f"{who}: {dict(entries)}")
         sums.expect("refused and delivered", bool(results), f"{who}: {job['error']}")
         sums.counts[f"refused: {job['error']}"] += 1
@@ -125,6 +127,7 @@ def _the_tasks(sums: Reckoning, job: Row, tasks: int, kills: Kills, allowed: All
     unknown = kills.count(job["id"], "submitting")
     sums.counts["outcome unknown"] += unknown
     sums.counts["further tasks"] += max(tasks - 1, 0)
+    sums.counts["most tasks for one photo"] = max(tasks, sums.counts["most tasks for one photo"])
     excess = max(tasks - 1 - unknown - allowed.tasks, 0)
     sums.expect("submitted twice for no reason", excess, f"job {job['id']}: {tasks} tasks, {unknown} unknown")
     if job["state"] == "delivered":

@@ -32,6 +32,7 @@ class House:
     env: dict[str, str]
     program: Sequence[str]
     bot: asyncio.subprocess.Process | None = None
+    exit_code: int | None = None
 
     @property
     def database(self) -> Path:

@@ -12,6 +12,10 @@ from tests.journeys.chaos_audit import Kills, Reckoning, reckon
 from tests.journeys.chaos_house import House, chaos_house
 from tests.journeys.chaos_wishes import crowd, make_all, wishes
 
+FIRST_KILLS = 3
+TERM_EVERY = 6
+"""After so many kills comes a SIGTERM, as in a deployment."""
+
 Say = Callable[[str], None]
 
 
@@ -31,35 +35,41 @@ async def kills(folder: Path, rng: random.Random, say: Say, *, times: int, jobs:
     """
     port = str(free_port())
     settings = {"public_url": f"http://127.0.0.1:{port}", "http_port": port} if webhook else {}
-    async with chaos_house(folder, seconds=(0.1, 1.2), answer=(0.0, 0.15), **settings) as house:
+    async with chaos_house(folder, seconds=(0.1, 1.2), answer=(0.0, 0.4), **settings) as house:
         made = wishes(await crowd(house.tg, people=40, groups=8), jobs, rng)
-        await house.tg.fault("delay", "sendDocument", times=jobs // 4, delay=0.15)
-        await house.tg.fault("delay", "sendPhoto", times=jobs // 8, delay=0.15)
-        ready = await _first_start(house, "setWebhook" if webhook else "getUpdates")
-        lives = [rng.uniform(0.2, ready + 2.5) for _ in range(times)]
+        for method in ("sendDocument", "sendPhoto"):  # so that some kills meet a result on its way
+            await house.tg.fault("delay", method, times=jobs // 2, delay=0.3)
+        for _ in range(FIRST_KILLS):
+            await house.start()
+            await asyncio.sleep(rng.uniform(0.2, 1.0))
+            await house.kill()
+        asks = "setWebhook" if webhook else "getUpdates"
+        ready = await _start(house, asks)
+        lives = [rng.uniform(0.2, ready + 2.5) for _ in range(times + times // TERM_EVERY)]
         sending = asyncio.create_task(make_all(made, within=sum(lives), rng=rng))
-        met = Kills()
+        met, thrown = Kills(), Counter({"SIGKILL while it makes its database": FIRST_KILLS})
         for number, life in enumerate(lives, 1):
             await asyncio.sleep(life)
-            await house.kill()
+            told = number % (TERM_EVERY + 1) == 0
+            await (house.stop() if told else house.kill())
+            thrown["SIGTERM" if told else "SIGKILL"] += 1
             met.states.append(house.states())
             if number % 10 == 0:
-                say(f"{number} of {times} kills, the last one met {len(met.states[-1])} jobs on their way")
-            await house.start()
+                say(f"{number} of {len(lives)} ends, the last one met {len(met.states[-1])} jobs on their way")
+            await (house.start() if number < len(lives) else _start(house, asks))
         await sending
         await settle(house)
-        scene = Scene(
-            "killed, webhook" if webhook else "killed", Counter({"SIGKILL": times}), await reckon(house, made, met)
-        )
-        scene.thrown.update({f"jobs {state} at a kill": count for state, count in met.totals().items()})
+        scene = Scene("killed, webhook" if webhook else "killed", thrown, await reckon(house, made, met))
+        scene.thrown.update({f"jobs {state} at an end": count for state, count in met.totals().items()})
         return scene
 
 
-async def _first_start(house: House, method: str) -> float:
-    """Start the bot and give the seconds until it calls `method`: kills shall hit it before and after."""
+async def _start(house: House, asks: str) -> float:
+    """Start the bot and give the seconds until it asks for updates: kills shall hit it before and after."""
     began = asyncio.get_running_loop().time()
+    before = len(await house.tg.calls(asks, begun=True))
     await house.start()
-    await house.tg.calls(method, least=1, begun=True, timeout=60)
+    await house.tg.calls(asks, least=before + 1, begun=True, timeout=60)
     return asyncio.get_running_loop().time() - began
 
 
@@ -73,4 +83,4 @@ def free_port() -> int:
 async def settle(house: House) -> None:
     """Leave the bot alone until nothing is left to do, and end it; the reckoning finds what is left."""
     await house.quiet()
-    await house.stop()
+    house.exit_code = await house.stop()

@@ -115,6 +115,10 @@ TELEGRAM: tuple[TelegramFault, ...] = (
 """(method, kind, further fields) of sandbox.faults.Fault."""
 
 
+LEAVE = 3
+"""People who block the bot while it works for them."""
+
+
 async def telegram(
     folder: Path, rng: random.Random, say: Say, *, jobs: int, faults: Sequence[TelegramFault] = TELEGRAM
 ) -> Scene:
@@ -124,7 +128,11 @@ async def telegram(
         refused = [wish for wish in made if wish.way == "file"][:4]
         for wish in refused:  # so that the words of a refusal meet trouble too
             await house.order(wish.content_sha, task=["-7"])
-        thrown: Counter[str] = Counter()
+        leaving = wishes(await crowd(house.tg, people=LEAVE), LEAVE, rng, ("caption",), first=jobs)
+        for wish in leaving:
+            wish.blocks = True
+        made += leaving
+        thrown = Counter({"the bot blocked": LEAVE})
         for method, kind, more in faults:
             await house.tg.fault(kind, method, **more)
             thrown[f"{method} {more.get('status', 500) if kind == 'error' else kind}"] += more.get("times", 1)

@@ -34,6 +34,7 @@ class Wish:
     unique: str = ""  # Telegram's file_unique_id, which stands in the job
     photo: Message | None = field(default=None, repr=False)
     last: int = 0  # the message that the bot must answer
+    blocks: bool = False  # whether the person blocks the bot as soon as the wish is made
 
     @property
     def in_group(self) -> bool:
@@ -65,6 +66,12 @@ class Wish:
                 await self._photo(reply_to=prompt)
             case "button":
                 await self._press(await self._answer(await self._photo()))
+        if self.blocks:
+            await self.person.block()
+
+    async def answered(self) -> Message:
+        """Wait for the bot's answer to the message that asked for the work."""
+        return await self.chat.wait_for(lambda message: message.by_bot and message.replies_to == self.last)
 
     async def _photo(self, caption: str = "", *, reply_to: Message | None = None) -> Message:
         sent = await self.person.send_photo(self.chat, photo=self.picture, caption=caption, reply_to=reply_to)

@@ -32,7 +32,9 @@ async def test_no_photo_is_lost_and_none_is_paid_twice(tmp_path: Path) -> None:
         await house.report(posts=8)
         await _kill(house, met)
         await house.tg.calls("sendDocument", least=2, begun=True)
+        polled = len(await house.tg.calls("getUpdates"))
         await _kill(house, met)
+        await house.tg.calls("getUpdates", least=polled + 1, begun=True)
         await settle(house)
         sums = await reckon(house, made, met)
     assert sums.wrong == []

@@ -1,5 +1,6 @@
 """Short forms of the scenes of `make chaos` in which nobody is killed."""
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -39,7 +40,7 @@ async def test_trouble_at_telegram_costs_nothing_but_time(tmp_path: Path) -> Non
     """Refused, reset and unheard calls are made again; what comes twice is no more than the answers lost."""
     scene = await telegram(tmp_path, _rng(), _silent, jobs=16, faults=FAULTS)
     assert scene.sums.wrong == []
-    assert scene.sums.counts["delivered"] == 16 - scene.sums.counts["refused: not_a_picture"] > 10
+    assert scene.sums.counts["delivered"] >= 16 - scene.sums.counts["refused: not_a_picture"] > 10
 
 
 async def test_trouble_on_the_machine_costs_nothing_but_time(tmp_path: Path) -> None:
@@ -50,10 +51,12 @@ async def test_trouble_on_the_machine_costs_nothing_but_time(tmp_path: Path) -> 
         await house.start()
         await house.tg.calls("getUpdates", least=1, begun=True)
         for number, trouble in enumerate(HOST_TROUBLES.values()):
+            batch = made[number * each :][:each]
             polled = len(await house.tg.calls("getUpdates"))
             async with trouble(house):
-                await make_all(made[number * each :][:each], within=0.0, rng=rng)
-                await house.tg.calls("getUpdates", least=polled + 1)
+                await make_all(batch, within=0.0, rng=rng)
+                await house.tg.calls("getUpdates", least=polled + 1, timeout=30)
+            await asyncio.gather(*(wish.answered() for wish in batch))
         await settle(house)
         sums = await reckon(house, made)
     assert sums.wrong == []
