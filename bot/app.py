@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from telegram.ext import ApplicationBuilder, ExtBot
 from telegram.request import HTTPXRequest
 
 import handlers
+from bot.house import make_alerts, make_house, make_prices, make_terms
 from bot.intake import ALLOWED_UPDATES, Intake, Processor, poll
 from bot.metrics import Metrics
 from bot.pacing import Pacer
@@ -29,16 +31,15 @@ from handlers.commands import publish_commands
 from handlers.context import CONTEXT_TYPES, App, House
 from handlers.words import Words
 from imaging.gptge import GptGe
-from imaging.operations import OPERATIONS
 from imaging.picwish import PicWish
 from imaging.provider import Provider
 from imaging.routing import Router
 from imaging.wire import ReturnType
 from jobs.delivery import Delivery
-from jobs.dispatch import Desk
 from jobs.local import LocalDispatch
+from jobs.prices import few_left
 from jobs.runner import Runner
-from storage import inbox, jobs, ledger
+from storage import inbox, jobs
 from storage.database import Connection, Database, DatabaseBusyError
 from storage.migrations import SchemaError
 
@@ -80,17 +81,20 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     Raises DatabaseBusyError, SchemaError, InvalidToken.
     """
     async with AsyncExitStack() as stack:
-        metrics, words = Metrics(), Words()
+        words, bot = Words(), make_bot(settings)
         db = await Database.open(settings.database_url)
         stack.push_async_callback(db.close)
-        bot = make_bot(settings)
+        metrics = make_alerts(settings, db, bot, words)
         files = await stack.enter_async_context(httpx.AsyncClient(timeout=30, **_transport()))
         router = _make_router(settings, metrics, stack)
-        delivery = Delivery(bot, files, words.say, metrics.duplicate_delivery)
-        runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout)
+        delivery = Delivery(
+            bot, files, words.say, metrics.duplicate_delivery, few_left=partial(few_left, db, make_terms(settings))
+        )
+        price = make_prices(settings).actual
+        runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout, price=price)
         dispatch = LocalDispatch(runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency)
         metrics.watch_queue(lambda: dispatch.depth, lambda: dispatch.working)
-        house = _make_house(settings, db, dispatch, words)
+        house = await make_house(settings, db, dispatch, words, router, metrics)
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
         intake = Intake(db, bot, queue, metrics)
         application = _make_application(bot, queue, intake, house)
@@ -100,11 +104,15 @@ async def running(settings: Settings) -> AsyncIterator[None]:
             await stack.enter_async_context(serving(web, settings.http_host, settings.web_port))
         await _insist(application.initialize)
         stack.push_async_callback(application.shutdown)
+        stack.push_async_callback(metrics.close)
         stack.push_async_callback(dispatch.stop, STOP_SECONDS)
         await application.start()
         stack.push_async_callback(_stop_handling, application)
         await _take_up(db, dispatch, intake)
-        chores = [publish_commands(bot, words, house.admin_ids), _prune(db, settings.keep_days)]
+        chores = [
+            publish_commands(bot, words, house.admin_ids, selling=bool(house.packs)),
+            _prune(db, settings.keep_days),
+        ]
         if settings.public_url:
             await _insist(lambda: _set_webhook(bot, settings))
         else:
@@ -127,21 +135,6 @@ def _make_router(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
         wait=settings.wait,
         callback_base=f"{settings.public_url}/callback",
         observer=metrics,
-    )
-
-
-def _make_house(settings: Settings, db: Database, dispatch: LocalDispatch, words: Words) -> House:
-    allowance = ledger.UNLIMITED if settings.daily_allowance is None else settings.daily_allowance
-    terms = ledger.Terms(allowance, settings.daily_spend_cap)
-    costs = dict.fromkeys(OPERATIONS, 1)
-    return House(
-        db=db,
-        desk=Desk(db, dispatch, terms, costs),
-        words=words,
-        terms=terms,
-        costs=costs,
-        admin_ids=frozenset(settings.admin_ids),
-        allowed_chats=settings.allowed_chats,
     )
 
 

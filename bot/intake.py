@@ -15,7 +15,7 @@ from bot.metrics import Metrics
 from storage import inbox
 from storage.database import Database
 
-ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "pre_checkout_query")
 POLL_SECONDS = 30
 """How long Telegram may keep an empty getUpdates open."""
 

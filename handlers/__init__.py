@@ -1,21 +1,26 @@
 """What people do in Telegram, and what the bot answers."""
 
 from telegram import Update
-from telegram.ext import CallbackQueryHandler, MessageHandler, TypeHandler, filters
+from telegram.ext import CallbackQueryHandler, MessageHandler, PreCheckoutQueryHandler, TypeHandler, filters
 
 from handlers.addressing import OnCommand, door
-from handlers.admin import grant, setquota
+from handlers.admin import block, grant, setquota, unblock
 from handlers.colorize import colorize
 from handlers.commands import publish_commands
 from handlers.context import App, House
 from handlers.cutout import cutout
 from handlers.enhance import enhance
 from handlers.errors import on_error
+from handlers.export import export
 from handlers.groups import became_supergroup
 from handlers.idphoto import idphoto
 from handlers.incoming import PICTURED, cancel, photo, pressed, something_else
+from handlers.members import membercap, timezone
+from handlers.overview import chat, chats_, chats_turned, log, provider_switched, providers
+from handlers.payments import buy, checkout, given_back, pack_chosen, paid, payments, paysupport, refund
 from handlers.quota import quota
 from handlers.start import help_, id_, start, unknown_command
+from handlers.stats import stats
 
 __all__ = ["publish_commands", "register"]
 
@@ -48,6 +53,28 @@ def register(application: App, house: House) -> None:
             # What only admins may.
             OnCommand(setquota, "setquota"),
             OnCommand(grant, "grant"),
+            OnCommand(block, "block"),
+            OnCommand(unblock, "unblock"),
+            OnCommand(chat, "chat"),
+            OnCommand(chats_, "chats"),
+            OnCommand(providers, "providers"),
+            OnCommand(stats, "stats"),
+            OnCommand(export, "export"),
+            OnCommand(log, "log"),
+            OnCommand(payments, "payments"),
+            OnCommand(refund, "refund"),
+            CallbackQueryHandler(chats_turned, r"^a:chats:(top|recent|blocked):\d{1,6}$"),
+            CallbackQueryHandler(provider_switched, r"^a:(pause|resume):\w+$"),
+            # What a group's own admins may.
+            OnCommand(membercap, "membercap"),
+            OnCommand(timezone, "timezone"),
+            # What was paid is credited and taken back, and a checkout answered, also when the sale is over.
+            MessageHandler(filters.SUCCESSFUL_PAYMENT, paid),
+            MessageHandler(filters.StatusUpdate.REFUNDED_PAYMENT, given_back),
+            PreCheckoutQueryHandler(checkout),
+            CallbackQueryHandler(pack_chosen, r"^b:\d{1,6}:\d{1,6}$"),
+            # Without packs nobody hears of buying.
+            *([OnCommand(buy, "buy"), OnCommand(paysupport, "paysupport")] if house.packs else []),
             # Any command that is none of these: after them, before what people send without a command.
             OnCommand(unknown_command),
             # Pictures without a command, then whatever else somebody sends and is told what to send instead.

@@ -1,6 +1,6 @@
 """Who is spoken to: commands in texts and captions, and the one door where chats not allowed are turned away."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +92,14 @@ async def door(update: Update, context: Context) -> None:
     if message is None:
         return
     chat, allowed = message.chat, context.house.allowed_chats
-    if allowed is not None and chat.id not in allowed and not is_admin(update, context):
-        await _turn_away(update, context)
-        return
+    if update.message and (update.message.successful_payment or update.message.refunded_payment):
+        return  # whoever paid gets what was paid for, whatever has become of them since
+    if not is_admin(update, context):
+        if context.house.blocked & _everyone_in(update, chat.id):
+            await _turn_away(update, context, "refused_blocked", still=("id", "paysupport"))
+        if allowed is not None and chat.id not in allowed:
+            await _turn_away(update, context, "refused_chat_not_allowed", still=("id",))
+            return
     if update.message and update.message.migrate_to_chat_id:
         return  # the old group's last words: remembering it anew would overwrite what the supergroup took along
     looks = (chat.type, chat.effective_name, chat.username)
@@ -107,15 +112,21 @@ async def door(update: Update, context: Context) -> None:
         met[chat.id] = looks
 
 
-async def _turn_away(update: Update, context: Context) -> None:
-    """Let /id through, which the operator needs to know; say no to whoever speaks to the bot; else keep silent."""
+def _everyone_in(update: Update, chat_id: int) -> set[int]:
+    """Give the ids of the chat and of whoever acts in it."""
+    acting = (update.effective_user, update.effective_sender)
+    return {chat_id, *(one.id for one in acting if one)}
+
+
+async def _turn_away(update: Update, context: Context, key: str, still: Collection[str]) -> None:
+    """Let `still` through, which anyone may ask; say no to whoever speaks to the bot; else keep silent."""
     message = update.message
     if update.callback_query:
         await update.callback_query.answer()
     if message is not None:
         command = command_for(message, context.bot.username)
-        if command and command.name == "id":
+        if command and command.name in still:
             return
         if command or is_private(message):
-            await context.reply(message, context.say("refused_chat_not_allowed", chat=str(message.chat_id)))
+            await context.reply(message, context.say(key, chat=str(message.chat_id)))
     raise ApplicationHandlerStop

@@ -1,103 +1,136 @@
-"""What those who run the bot may do in it: set a chat's allowance, give credits."""
+"""What those who run the bot may change in it: a chat's allowance, its credits, who may come in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from telegram import Message, Update
+from telegram import Message
 
-from handlers.addressing import is_admin
 from handlers.context import Context
-from storage import chats, ledger
+from handlers.guards import for_admins, named, note, number, source_of
+from storage import ledger, people, quotas
 from storage.ledger import LedgerError
+from storage.periods import KINDS, Kind, kind_of
 
-MOST = 10**9
-"""Credits in one command, at most."""
-
-_ALLOWANCES = {"unlimited": ledger.UNLIMITED, "default": None}
-_Handler = Callable[[Update, Context], Awaitable[None]]
+_ALLOWANCES = {"unlimited": quotas.UNLIMITED, "default": None}
 
 
-def for_admins(command: Callable[[Message, Context], Awaitable[None]]) -> _Handler:
-    """Let only admins through; everyone else is told that it isn't theirs, and nothing more."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What /setquota sets: `kind` None leaves the period as it is, `member` is ("keep", …) or what to set."""
 
-    async def guarded(update: Update, context: Context) -> None:
-        if update.message is None:
-            return
-        if is_admin(update, context):
-            await command(update.message, context)
-        else:
-            await context.reply(update.message, context.say("admin_only"))
+    allowance: int | None
+    kind: Kind | None = None
+    member: int | None = None
+    with_member: bool = False
 
-    return guarded
+    @classmethod
+    def read(cls, words: Sequence[str]) -> "Setting":
+        """Read `<n|unlimited|default> [day|week|month] [member <n|none>]`. Raises ValueError."""
+        first, *rest = [word.lower() for word in words] or [""]
+        own = _ALLOWANCES[first] if first in _ALLOWANCES else _amount(first)
+        kind = kind_of(rest.pop(0)) if rest and rest[0] in KINDS else None
+        match rest:
+            case []:
+                return cls(own, kind)
+            case ["member", cap]:
+                return cls(own, kind, None if cap == "none" else _amount(cap), with_member=True)
+        raise ValueError(rest)
+
+
+def _amount(word: str) -> int:
+    found = number(word)
+    if found is None or found < 0:
+        raise ValueError(word)
+    return found
+
+
+def _is_amount(word: str) -> bool:
+    return word.lower() in _ALLOWANCES or number(word) is not None
 
 
 @for_admins
 async def setquota(message: Message, context: Context) -> None:
-    """/setquota <chat id|@username|here> <n|unlimited|default>."""
-    who, word = _words(context.typed)
-    own = _ALLOWANCES[word] if word in _ALLOWANCES else _credits(word)
-    if not who or (word not in _ALLOWANCES and (own is None or own < 0)):
+    """/setquota <who> <n|unlimited|default> [day|week|month] [member <n|none>]."""
+    try:
+        who = await named(message, context, _is_amount)
+        if who is None:
+            return
+        wanted = Setting.read(who.rest)
+    except ValueError:
         await context.reply(message, context.say("setquota_usage"))
         return
-    chat_id = await _chat_id(message, context, who)
-    if chat_id is None:
-        return
+    chat_id = who.chat_id
     async with context.house.db.begin() as conn:
-        await ledger.set_allowance(conn, chat_id, own)
-        quota = await ledger.quota(conn, chat_id, context.house.terms)
-    key = "setquota_default" if own is None else "setquota_done"
+        await quotas.set_allowance(conn, chat_id, wanted.allowance)
+        if wanted.kind or wanted.allowance is None:
+            await quotas.set_period(conn, chat_id, wanted.kind)
+        if wanted.with_member:
+            await quotas.set_member_cap(conn, chat_id, wanted.member)
+        await note(conn, message, chat_id)
+        quota = await quotas.quota(conn, chat_id, context.house.terms)
+    key = "setquota_default" if wanted.allowance is None and quota.kind == "day" else f"setquota_{quota.kind}"
     if quota.allowance is None:
-        key = "setquota_default_unlimited" if own is None else "setquota_unlimited"
-    await context.reply(message, context.say(key, chat=str(chat_id), n=quota.allowance or 0))
+        key = "setquota_default_unlimited" if wanted.allowance is None else "setquota_unlimited"
+    text = context.say(key, chat=str(chat_id), n=quota.allowance or 0)
+    if quota.member_cap is not None:
+        text += "\n" + context.say("member_cap_is", n=quota.member_cap)
+    await context.reply(message, text)
 
 
 @for_admins
 async def grant(message: Message, context: Context) -> None:
-    """/grant <chat id|@username|here> <n>: credits that do not expire; below zero takes some back."""
-    who, amount = _words(context.typed)
-    credits_ = _credits(amount)
-    if not who or not credits_:
+    """/grant <who> <±n> [reason]: credits that do not expire; below zero takes some back."""
+    try:
+        who = await named(message, context, lambda word: number(word) is not None)
+        if who is None:
+            return
+        amount = number(who.rest[0]) if who.rest else None
+    except ValueError:
+        who = amount = None
+    if who is None or not amount:
         await context.reply(message, context.say("grant_usage"))
         return
-    chat_id = await _chat_id(message, context, who)
-    if chat_id is None:
-        return
-    house, admin = context.house, message.from_user
-    source = f"grant:{message.chat_id}:{message.message_id}"  # a repeated update grants once
+    house, admin, chat_id = context.house, message.from_user, who.chat_id
+    about = {"by": admin.id if admin else 0, "source": f"grant:{source_of(message)}"}
+    reason = " ".join(who.rest[1:]) or None
     try:
         async with house.db.begin() as conn:
-            quota = await ledger.grant(conn, chat_id, credits_, house.terms, by=admin.id if admin else 0, source=source)
+            quota = await ledger.grant(conn, chat_id, amount, house.terms, **about, note=reason)  # type: ignore[arg-type]  # by name
+            await note(conn, message, chat_id)
     except LedgerError:
         async with house.db.read() as conn:
             quota = await ledger.quota(conn, chat_id, house.terms)
         await context.reply(message, context.say("grant_too_low", chat=str(chat_id), n=quota.granted))
         return
-    await context.reply(message, context.say("grant_done", chat=str(chat_id), n=quota.granted))
+    await context.reply(message, context.say("grant_done", chat=str(chat_id), n=quota.lasting))
 
 
-def _words(typed: str) -> tuple[str, str]:
-    """Split into the two words both commands take; blanks for anything else."""
-    words = typed.lower().split()
-    return (words[0], words[1]) if len(words) == 2 else ("", "")  # noqa: PLR2004  who, and how much
+@for_admins
+async def block(message: Message, context: Context) -> None:
+    """/block <who>: a chat or a person is let in no more."""
+    await _set_blocked(message, context, blocked=True)
 
 
-def _credits(word: str) -> int | None:
-    """Read a whole number of credits, at most MOST either way; None for anything else."""
-    digits = word.replace("\N{MINUS SIGN}", "-").removeprefix("+")
-    if not digits.removeprefix("-").isdecimal() or len(digits) > len(str(MOST)) + 1:
-        return None
-    number = int(digits)
-    return number if abs(number) <= MOST else None
+@for_admins
+async def unblock(message: Message, context: Context) -> None:
+    """/unblock <who>: let in again."""
+    await _set_blocked(message, context, blocked=False)
 
 
-async def _chat_id(message: Message, context: Context, who: str) -> int | None:
-    """Find the chat that `who` names: here, an id, or the @username of one the bot has met; say so if there is none."""
-    if who == "here":
-        return message.chat_id
-    if who.removeprefix("-").isdecimal() and len(who) <= 19:  # noqa: PLR2004  Telegram's ids have 52 bits; the database 63
-        return int(who)
-    async with context.house.db.read() as conn:
-        chat = await chats.find(conn, who) if who.startswith("@") else None
-    if chat is None:
-        await context.reply(message, context.say("chat_unknown", chat=who))
-        return None
-    return chat.chat_id
+async def _set_blocked(message: Message, context: Context, *, blocked: bool) -> None:
+    try:
+        who = await named(message, context)
+    except ValueError:
+        await context.reply(message, context.say("block_usage"))
+        return
+    if who is None:
+        return
+    house, chat_id = context.house, who.chat_id
+    if blocked and chat_id in house.admin_ids:
+        await context.reply(message, context.say("block_admin"))
+        return
+    async with house.db.begin() as conn:
+        await people.set_blocked(conn, chat_id, blocked=blocked)
+        await note(conn, message, chat_id)
+    (house.blocked.add if blocked else house.blocked.discard)(chat_id)
+    await context.reply(message, context.say("blocked" if blocked else "unblocked", chat=str(chat_id)))

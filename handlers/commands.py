@@ -3,29 +3,45 @@
 from collections.abc import Iterable
 
 import structlog
-from telegram import Bot, BotCommand, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeChat,
+    BotCommandScopeDefault,
+)
 from telegram.error import TelegramError
 
 from handlers.words import ENGLISH, Words
 
 EVERYONE = ("colorize", "enhance", "idphoto", "cutout", "quota", "cancel", "help", "id")
-ADMINS = ("setquota", "grant")
+SALE = ("buy", "paysupport")
+GROUP_ADMINS = ("membercap", "timezone")
+ADMINS = (
+    *("setquota", "grant", "chat", "chats", "block", "unblock", "providers", "stats", "export", "log"),
+    *("payments", "refund"),
+)
 log = structlog.get_logger()
 
 
-async def publish_commands(bot: Bot, words: Words, admin_ids: Iterable[int]) -> None:
+async def publish_commands(bot: Bot, words: Words, admin_ids: Iterable[int], *, selling: bool = False) -> None:
     """Register the commands in every language; admins see theirs too. A list is display, not permission.
+
+    With `selling` everyone sees how to buy.
 
     What Telegram refuses is logged: an admin who never started the bot has no chat to show a list in.
     """
-    await _publish(bot, words, EVERYONE, BotCommandScopeDefault())
+    everyone = EVERYONE + (SALE if selling else ())
+    await _publish(bot, words, everyone, BotCommandScopeDefault())
+    await _publish(bot, words, everyone + GROUP_ADMINS, BotCommandScopeAllChatAdministrators())
     for admin_id in admin_ids:
-        await publish_for_admin(bot, words, admin_id)
+        await publish_for_admin(bot, words, admin_id, selling=selling)
 
 
-async def publish_for_admin(bot: Bot, words: Words, admin_id: int) -> None:
+async def publish_for_admin(bot: Bot, words: Words, admin_id: int, *, selling: bool = False) -> None:
     """Register what one admin sees in their own chat; what Telegram refuses is logged."""
-    await _publish(bot, words, EVERYONE + ADMINS, BotCommandScopeChat(admin_id))
+    await _publish(bot, words, EVERYONE + (SALE if selling else ()) + ADMINS, BotCommandScopeChat(admin_id))
 
 
 async def _publish(bot: Bot, words: Words, names: Iterable[str], scope: BotCommandScope) -> None:

@@ -1,8 +1,8 @@
 """What every handler is given: the house around it, and who is speaking in which language."""
 
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from telegram import ForceReply, InlineKeyboardMarkup, Message, ReplyParameters, Update
@@ -19,11 +19,26 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
+class Providers(Protocol):
+    """What admins may see of the providers and do to them; see imaging.routing.Router."""
+
+    def states(self) -> Mapping[str, str]:
+        """Give each provider's state: closed, open, half_open or paused."""
+
+    def pause(self, name: str) -> None:
+        """Give a provider no new tasks."""
+
+    def resume(self, name: str) -> None:
+        """Give a provider tasks again."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """The rooms a handler may call, and what the operator decided. `allowed_chats` None: every chat.
 
-    `costs` are credits per operation name.
+    `costs` are credits per operation name, at the most; `least_costs` at the least, where that differs. `packs` are
+    Telegram Stars by credits for sale. `blocked` are the chats and people who may not come in, as in the database.
+    `latency` gives a provider's seconds per request lately.
     """
 
     db: "Database"
@@ -33,18 +48,25 @@ class House:
     costs: Mapping[str, int]
     admin_ids: frozenset[int]
     allowed_chats: frozenset[int] | None
+    least_costs: Mapping[str, int] = field(default_factory=dict)
+    packs: Mapping[int, int] = field(default_factory=dict)
+    blocked: set[int] = field(default_factory=set)
+    providers: Providers | None = None
+    latency: Callable[[str], float | None] = lambda _: None
 
 
 class Hall:
     """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it.
 
-    `met`: what the chats looked like when last seen, by id (handlers.addressing.door).
+    `met`: what the chats looked like when last seen, by id (handlers.addressing.door). `members`: by (chat, person),
+    who is a group's admin and until when (time.monotonic) that is believed (handlers.guards).
     """
 
     house: House
 
     def __init__(self) -> None:
         self.met: dict[int, tuple[str, str | None, str | None]] = {}
+        self.members: dict[tuple[int, int], tuple[float, bool]] = {}
 
 
 class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]):

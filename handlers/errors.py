@@ -1,7 +1,7 @@
 """What went wrong, in the person's words; the operator's log has the rest."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from telegram import Update
@@ -24,17 +24,21 @@ def misunderstood(context: Context, error: ArgumentError) -> str:
 
 async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
     """Say why a photo was not taken on, and when or how it can be."""
-    params = {name: value for name, value in refused.params.items() if isinstance(value, (int, datetime))}
-    if refused.code != "quota":
+    params = {name: value for name, value in refused.params.items() if isinstance(value, (int, datetime, timedelta))}
+    if refused.code not in {"quota", "person_cap"}:
         return context.say(f"refused_{refused.code}", **params)
+    more = "\n" + context.say("refused_get_more") if context.house.packs else ""
+    if refused.code == "person_cap":
+        return context.say("refused_person_cap") + more
     house = context.house
     async with house.db.read() as conn:
         quota = await ledger.quota(conn, chat_id, house.terms)
     if quota.allowance == 0 and not quota.lasting:
-        return context.say("refused_quota_none")
+        return context.say("refused_quota_none") + more
     if not quota.left:
-        return context.say("refused_quota", renews_at=quota.renews_at)
-    return context.say("refused_quota_short", n=quota.left, cost=params["cost"], renews_at=quota.renews_at)
+        return context.say("refused_quota", renews_at=quota.renews_at) + more
+    short = context.say("refused_quota_short", n=quota.left, cost=params["cost"], renews_at=quota.renews_at)
+    return short + more
 
 
 async def on_error(update: object, context: Context) -> None:

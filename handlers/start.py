@@ -12,15 +12,21 @@ async def start(update: Update, context: Context) -> None:
     if update.message:
         await context.reply(update.message, context.say("start"))
         if is_admin(update, context) and is_private(update.message):
-            await publish_for_admin(context.bot, context.house.words, update.message.chat_id)
+            await publish_for_admin(
+                context.bot, context.house.words, update.message.chat_id, selling=bool(context.house.packs)
+            )
 
 
 async def help_(update: Update, context: Context) -> None:
     """/help: every command with its words; admins see theirs too, but not in front of others."""
     if update.message:
         parts = [context.say("help")]
+        if context.house.packs:
+            parts.append(context.say("help_buy"))
+        if not is_private(update.message):
+            parts.append(context.say("help_group_admin"))
         if is_admin(update, context) and is_private(update.message):
-            parts.append(context.say("help_admin"))
+            parts += [context.say("help_admin") + "\n" + context.say("help_admin_more")]
         await context.reply(update.message, "\n\n".join(parts))
 
 

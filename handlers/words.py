@@ -107,6 +107,10 @@ class Words:
             return self.say(language, SORRY)
         raise KeyError(key)
 
+    def show(self, language: str | None, value: Param) -> str:
+        """Write a number, a moment (as time from now) or a quoted text as the person's language does."""
+        return self._catalogue(self.match(language)).show(value)
+
     def _catalogue(self, language: str) -> Catalogue:
         if language not in self._catalogues:
             self._catalogues[language] = Catalogue(language)

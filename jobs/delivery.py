@@ -53,7 +53,8 @@ class _Where(TypedDict):
 class Delivery:
     """The Telegram side of a job (jobs.runner.Courier).
 
-    `on_retry` is called before a send is tried again of which it is not known whether it took effect.
+    `on_retry` is called before a send is tried again of which it is not known whether it took effect. `few_left` gives
+    the credits left in the job's chat when they are worth a line under the result.
     """
 
     def __init__(
@@ -63,12 +64,14 @@ class Delivery:
         say: Say,
         on_retry: Callable[[], None],
         buttons: Buttons = lambda _, **__: None,
+        few_left: Callable[[Job], Awaitable[int | None]] | None = None,
     ) -> None:
         self._bot = bot
         self._files = files
         self._say = say
         self._on_retry = on_retry
         self._buttons = buttons
+        self._few_left = few_left
 
     async def fetch(self, job: Job, into: BinaryIO) -> int:
         """Stream the original into `into` and give its size in bytes.
@@ -130,6 +133,8 @@ class Delivery:
         """
         kind, _ = self.looks(pieces[0])
         caption = self._caption(to, pieces)
+        if self._few_left and (left := await self._few_left(to)) is not None:
+            caption += "\n\n" + self._say(to.language, "few_left", n=left)
         fresh = all(piece.result is not None for piece in pieces)
         if to.send_as == "both" and kind == "photo" and fresh:
             with suppress(UndeliverableError):  # the files say the rest

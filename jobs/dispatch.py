@@ -1,12 +1,14 @@
 """How a request becomes a job and a job finds someone to work on it: the desk, and the seam behind it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Protocol
 
 from jobs.job import Request, State
 from storage import jobs as rows
-from storage import ledger, results
+from storage import ledger, people, results
 from storage.database import Connection, Database
 
 
@@ -48,17 +50,26 @@ class _RefusalError(Exception):
 class Desk:
     """Accepts requests: the job and its hold are written in one transaction, so that neither is without the other.
 
-    `costs`: credits per operation name. `chat_limit`: how many unfinished jobs a chat may have.
+    `costs`: credits held per operation name. `chat_limit`: how many unfinished jobs a chat may have. `rate`: how fast
+    one person may ask.
     """
 
     def __init__(
-        self, db: Database, dispatch: Dispatch, terms: ledger.Terms, costs: Mapping[str, int], *, chat_limit: int = 100
+        self,
+        db: Database,
+        dispatch: Dispatch,
+        terms: ledger.Terms,
+        costs: Mapping[str, int],
+        *,
+        chat_limit: int = 100,
+        rate: people.Rate | None = None,
     ) -> None:
         self._db = db
         self._dispatch = dispatch
         self._terms = terms
         self._costs = costs
         self._chat_limit = chat_limit
+        self._rate = rate
 
     async def accept(self, requests: Sequence[Request]) -> Accepted | Refused:
         """Accept all of `requests`, which are of one chat, or refuse them all."""
@@ -92,13 +103,15 @@ class Desk:
             return None
         if await rows.waiting(conn, request.chat_id) > self._chat_limit:
             raise _RefusalError(Refused("too_many_jobs", {"n": self._chat_limit}))
+        if self._rate and (seconds := await people.wait_of(conn, request.user_id, self._rate)):
+            raise _RefusalError(Refused("too_fast", {"wait": timedelta(seconds=math.ceil(seconds))}))
         if reuse:
             return job_id  # what Telegram has already costs nobody anything
         cost = self._costs[request.operation.name]
-        shortfall = await ledger.hold(conn, request.chat_id, job_id, cost, self._terms)
-        if shortfall is not None:
-            had = shortfall.quota
-            raise _RefusalError(Refused(shortfall.reason, {"renews_at": had.renews_at, "left": had.left, "cost": cost}))
+        short = await ledger.hold(conn, request.chat_id, job_id, cost, self._terms, user_id=request.user_id)
+        if short is not None:
+            told = {"renews_at": short.quota.renews_at, "left": short.left, "cost": cost}
+            raise _RefusalError(Refused(short.reason, told))
         return job_id
 
 

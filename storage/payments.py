@@ -23,6 +23,7 @@ class Payment:
     stars: int
     at: float
     refunded_at: float | None
+    told: int
 
 
 _charge: sa.BindParameter[str] = sa.bindparam("charge")
@@ -41,6 +42,7 @@ _newest = (
     .offset(sa.bindparam("skip"))
 )
 _all = sa.select(payments)
+_told = sa.update(payments).where(payments.c.charge_id == _charge).values(told=1)
 
 
 async def credit(
@@ -76,6 +78,11 @@ async def get(conn: Connection, charge_id: str) -> Payment | None:
     """Give the payment with this charge id."""
     row = await conn.one(_get, charge=charge_id)
     return Payment(**row) if row else None
+
+
+async def set_told(conn: Connection, charge_id: str) -> None:
+    """Remember that the person has a receipt."""
+    await conn.all(_told, charge=charge_id)
 
 
 async def newest(conn: Connection, count: int, skip: int = 0) -> list[Payment]:

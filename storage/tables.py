@@ -159,6 +159,7 @@ payments = Table(
     Column("stars", Integer, nullable=False),
     Column("at", Float, nullable=False),
     Column("refunded_at", Float),
+    Column("told", Integer, nullable=False, server_default="0"),  # the person has a receipt
     CheckConstraint("credits > 0", name="credits"),
     CheckConstraint("stars > 0", name="stars"),
     Index("ix_payments_at", "at"),

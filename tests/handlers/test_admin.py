@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from telegram import Bot
 from telegram.error import BadRequest
 
-from handlers.admin import MOST, _credits
-from handlers.commands import ADMINS, EVERYONE, publish_commands
+from handlers.commands import ADMINS, EVERYONE, GROUP_ADMINS, publish_commands
+from handlers.guards import MOST, number
 from handlers.keyboards import Choice
 from imaging.operations import OPERATIONS
 from storage.ledger import Terms, quota
@@ -88,12 +88,12 @@ async def test_grant(stage: Stage) -> None:
 
 
 @given(st.text(max_size=20) | st.integers().map(str) | st.integers().map("{:+d}".format))
-def test_credits(word: str) -> None:
+def test_number(word: str) -> None:
     """No word is read as more credits than there may be, and every whole number within is read as itself."""
-    number = _credits(word)
-    assert number is None or (int(word.replace("\N{MINUS SIGN}", "-")) == number and abs(number) <= MOST)
+    read = number(word)
+    assert read is None or (int(word.replace("\N{MINUS SIGN}", "-")) == read and abs(read) <= MOST)
     if word.lstrip("+-").isascii() and word.lstrip("+-").isdigit() and len(word) <= 9 and word.count("-") < 2:
-        assert number is not None or "+-" in word or "-+" in word or "++" in word
+        assert read is not None or "+-" in word or "-+" in word or "++" in word
 
 
 async def test_quota(stage: Stage) -> None:
@@ -190,10 +190,12 @@ async def test_commands_published() -> None:
     wire = Wire()
     bot = Bot("99:token", request=wire, get_updates_request=wire)
     await publish_commands(bot, WORDS, [1])
-    assert len(wire.calls) == 2 * len(WORDS.languages)
-    common = {
-        call.get("language_code"): call["commands"] for _, call in wire.calls if call["scope"]["type"] == "default"
-    }
+    assert len(wire.calls) == 3 * len(WORDS.languages)
+    common, groups = (
+        {call.get("language_code"): call["commands"] for _, call in wire.calls if call["scope"]["type"] == scope}
+        for scope in ("default", "all_chat_administrators")
+    )
+    assert [item["command"] for item in groups[None]] == [*EVERYONE, *GROUP_ADMINS]
     assert set(common) == {None, *WORDS.languages} - {"en"}
     assert [item["command"] for item in common[None]] == list(EVERYONE)
     assert [item["command"] for item in wire.calls[-1][1]["commands"]] == [*EVERYONE, *ADMINS]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import handlers
-from handlers.commands import ADMINS, EVERYONE
+from handlers.commands import ADMINS, EVERYONE, GROUP_ADMINS, SALE
 from handlers.keyboards import Choice
 from handlers.words import LONGEST_QUOTE, Words
 from imaging import errors
@@ -25,12 +25,18 @@ ROOM = Path(handlers.__file__).parent
 HOUSE = ROOM.parent
 # Keys whose ending is put together at run time, with everything it can be.
 BUILT = {
-    "command_": [*EVERYONE, *ADMINS, "start"],
+    "command_": [*EVERYONE, *ADMINS, *GROUP_ADMINS, *SALE, "start"],
     "ask_": list(OPERATIONS),
     "button_": list(OPERATIONS),
     "done_": list(OPERATIONS),
     "note_": ["converted", "shrunk", "first_frame", "cap_missed"],
-    "refused_": ["spend_cap", "too_many_jobs"],
+    "refused_": ["spend_cap", "too_many_jobs", "member_cap", "person_cap", "too_fast"],
+    "alert_": ["key_refused", "out_of_credit", "failures", "spend_cap"],
+    "quota_": ["day", "week", "month"],
+    "setquota_": ["day", "week", "month"],
+    "chats_": ["top", "recent", "blocked"],
+    "providers_": ["pause", "resume"],
+    "entry_": ["grant", "purchase", "hold", "settle", "release", "refund"],
 }
 
 

@@ -216,6 +216,7 @@ def _create_people() -> None:
         sa.Column("stars", sa.Integer(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("refunded_at", sa.Float(), nullable=True),
+        sa.Column("told", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint("credits > 0", name=op.f("ck_payments_credits")),
         sa.CheckConstraint("stars > 0", name=op.f("ck_payments_stars")),
         sa.PrimaryKeyConstraint("charge_id", name=op.f("pk_payments")),

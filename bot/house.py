@@ -1,0 +1,76 @@
+"""What the handlers are given, put together from settings and database: desk, prices, who may not come in."""
+
+import time
+
+from telegram import Bot
+
+from bot.alerts import Alerts
+from bot.settings import Settings
+from handlers.context import House
+from handlers.words import Words
+from imaging.operations import OPERATIONS
+from imaging.routing import Router
+from jobs.dispatch import Desk, Dispatch
+from jobs.prices import Prices
+from storage import ledger, people
+from storage.database import Database
+from storage.periods import utc_day
+
+
+def make_prices(settings: Settings) -> Prices:
+    """Give what photos cost."""
+    large = settings.cost_enhance if settings.cost_enhance_large is None else settings.cost_enhance_large
+    return Prices({name: getattr(settings, f"cost_{name}") for name in OPERATIONS}, large)
+
+
+def make_terms(settings: Settings) -> ledger.Terms:
+    """Give what the operator settled for every chat."""
+    return ledger.Terms(
+        ledger.UNLIMITED if settings.daily_allowance is None else settings.daily_allowance,
+        settings.daily_spend_cap,
+        zone=settings.time_zone,
+        person_cap=settings.person_daily_cap,
+    )
+
+
+def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Alerts:
+    """Give the metrics that tell the admins."""
+
+    async def spent() -> int:
+        async with db.read() as conn:
+            return await ledger.spent_on(conn, utc_day(time.time()))
+
+    return Alerts(
+        bot,
+        words,
+        settings.admin_ids,
+        failure_share=settings.failure_alert,
+        cap=settings.daily_spend_cap,
+        spent=spent,
+    )
+
+
+async def make_house(
+    settings: Settings, db: Database, dispatch: Dispatch, words: Words, router: Router, alerts: Alerts
+) -> House:
+    """Give the rooms around the handlers, and pause the providers that an admin had paused."""
+    terms, prices = make_terms(settings), make_prices(settings)
+    rate = people.Rate(*settings.person_rate) if settings.person_rate else None
+    async with db.read() as conn:
+        blocked, paused = await people.all_blocked(conn), await people.all_paused(conn)
+    for name in paused & router.states().keys():
+        router.pause(name)
+    return House(
+        db=db,
+        desk=Desk(db, dispatch, terms, prices.most, chat_limit=settings.chat_waiting, rate=rate),
+        words=words,
+        terms=terms,
+        costs=prices.most,
+        least_costs={**prices.each, "enhance": min(prices.each["enhance"], prices.enhance_large)},
+        admin_ids=frozenset(settings.admin_ids),
+        allowed_chats=settings.allowed_chats,
+        packs=dict(settings.packs),
+        blocked=blocked,
+        providers=router,
+        latency=alerts.latency,
+    )

@@ -1,0 +1,162 @@
+"""What those who run the bot may look at: a chat, all chats, all jobs, the providers, the log of their own orders."""
+
+import time
+from datetime import UTC, datetime
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
+
+from handlers.context import Context
+from handlers.guards import for_admins, named
+from handlers.quota import entry_lines, standing_lines
+from storage import chats, ledger, overview, people
+from storage.database import Row
+
+PAGE = 10
+DAY = 86_400.0
+WINDOW = 30 * DAY
+"""How far back a chat's spending is summed in the list."""
+
+
+@for_admins
+async def chat(message: Message, context: Context) -> None:
+    """/chat <who>: its quota, its last jobs, its last entries."""
+    try:
+        who = await named(message, context)
+    except ValueError:
+        await context.reply(message, context.say("chat_usage"))
+        return
+    if who is None:
+        return
+    house = context.house
+    async with house.db.read() as conn:
+        known = await chats.get(conn, who.chat_id)
+        standing = await ledger.quota(conn, who.chat_id, house.terms)
+        entries = await ledger.entries(conn, who.chat_id, PAGE)
+        jobs = await overview.newest_jobs(conn, PAGE, who.chat_id)
+    title = (known.title or known.username) if known else None
+    lines = [context.say("chat_title", chat=str(who.chat_id), title=title or "-")]
+    if who.chat_id in house.blocked:
+        lines.append(context.say("chat_blocked"))
+    lines += standing_lines(context, standing)
+    if jobs:
+        lines += ["", context.say("jobs_title"), *(_job_line(context, row) for row in jobs)]
+    if entries:
+        lines += ["", context.say("quota_entries"), *entry_lines(context, entries)]
+    await context.reply(message, "\n".join(lines))
+
+
+@for_admins
+async def jobs_all(message: Message, context: Context) -> None:
+    """/jobs all: the newest jobs of every chat."""
+    async with context.house.db.read() as conn:
+        rows = await overview.newest_jobs(conn, 2 * PAGE)
+    lines = [f"{_job_line(context, row)} · {row['chat_id']}" for row in rows]
+    await context.reply(message, "\n".join([context.say("jobs_title"), *lines]))
+
+
+def _job_line(context: Context, row: Row) -> str:
+    state, operation = row["error"] or row["state"], context.say(f"button_{row['operation']}")
+    return f"{_ago(context, row['created_at'])} · {operation} · {state} · {row['provider'] or '-'}"
+
+
+@for_admins
+async def chats_(message: Message, context: Context) -> None:
+    """/chats [top|recent|blocked]: the chats by what they spent, when they were seen, or who may not come in."""
+    word = context.typed.strip().lower() or "top"
+    order = next((each for each in overview.ORDERS if each == word), None)
+    if order is None:
+        await context.reply(message, context.say("chats_usage"))
+        return
+    text, buttons = await _chats_page(context, order, 0)
+    await context.reply(message, text, buttons)
+
+
+async def chats_turned(update: Update, context: Context) -> None:
+    """Turn a page of /chats: `a:chats:<order>:<page>`, for admins only."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    if query.from_user.id not in context.house.admin_ids:
+        await context.quietly(query.answer(context.say("admin_only")))
+        return
+    _, _, order, page = query.data.split(":")
+    known = next(each for each in overview.ORDERS if each == order)
+    text, buttons = await _chats_page(context, known, int(page))
+    await context.quietly(query.answer())
+    await context.quietly(query.edit_message_text(text, reply_markup=buttons))
+
+
+async def _chats_page(context: Context, order: overview.Order, page: int) -> tuple[str, InlineKeyboardMarkup | None]:
+    async with context.house.db.read() as conn:
+        rows = await overview.list_chats(conn, order, time.time() - WINDOW, PAGE + 1, page * PAGE)
+    lines = [
+        f"{row['chat_id']} · {row['title'] or '-'} · "
+        + context.say("chats_spent", n=row["spent"], seen=_moment(row["seen_at"]))
+        for row in rows[:PAGE]
+    ]
+    steps = [("◀", page - 1)] if page else []
+    steps += [("▶", page + 1)] if len(rows) > PAGE else []
+    buttons = [InlineKeyboardButton(sign, callback_data=f"a:chats:{order}:{to}") for sign, to in steps]
+    text = "\n".join([context.say(f"chats_{order}"), *(lines or ["-"])])
+    return text, InlineKeyboardMarkup([buttons]) if buttons else None
+
+
+@for_admins
+async def providers(message: Message, context: Context) -> None:
+    """Answer /providers: state, latency and spending of each, with a button to pause it or go on."""
+    await context.reply(message, *await _providers(context))
+
+
+async def provider_switched(update: Update, context: Context) -> None:
+    """Pause a provider or let it go on: `a:pause:<name>` or `a:resume:<name>`, for admins only."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    house = context.house
+    _, what, name = query.data.split(":")
+    if query.from_user.id not in house.admin_ids or house.providers is None:
+        await context.quietly(query.answer(context.say("admin_only")))
+        return
+    if name in house.providers.states():
+        async with house.db.begin() as conn:
+            await people.set_paused(conn, name, paused=what == "pause")
+            await people.note_action(conn, query.from_user.id, f"{what} {name}", None, f"c{query.id}")
+        (house.providers.pause if what == "pause" else house.providers.resume)(name)
+    text, buttons = await _providers(context)
+    await context.quietly(query.answer())
+    await context.quietly(query.edit_message_text(text, reply_markup=buttons))
+
+
+async def _providers(context: Context) -> tuple[str, InlineKeyboardMarkup]:
+    house = context.house
+    async with house.db.read() as conn:
+        spent = await overview.spent_with_providers(conn, time.time() - DAY)
+    states = house.providers.states() if house.providers else {}
+    lines, buttons = [context.say("providers_title")], []
+    for name, state in states.items():
+        credits, photos = spent.get(name, (0, 0))
+        seconds = house.latency(name)
+        latency = "-" if seconds is None else f"{seconds:.1f} s"
+        line = context.say("providers_line", name=name, state=state, latency=latency, photos=photos, n=credits)
+        lines.append(line)
+        what = "resume" if state == "paused" else "pause"
+        label = context.say(f"providers_{what}", name=name)
+        buttons.append([InlineKeyboardButton(label, callback_data=f"a:{what}:{name}")])
+    return "\n".join(lines), InlineKeyboardMarkup(buttons)
+
+
+@for_admins
+async def log(message: Message, context: Context) -> None:
+    """/log: what admins did, newest first."""
+    async with context.house.db.read() as conn:
+        rows = await people.newest_actions(conn, 2 * PAGE)
+    lines = [f"{_ago(context, row['at'])} · {row['by']} · {row['what']}" for row in rows]
+    await context.reply(message, "\n".join([context.say("log_title"), *(lines or ["-"])])[:4096])
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _ago(context: Context, seconds: float) -> str:
+    return context.house.words.show(context.language, _moment(seconds))
