@@ -1,15 +1,20 @@
-"""The command line: `darkroom run` and `darkroom check`."""
+"""The command line: `darkroom run`, `check`, `audit` and `reconcile`."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from bot import logs
 from bot.settings import Settings, SettingsError, load_settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WRONG_SETTINGS = 2  # the exit status, apart from 1 for everything that fails later
+CANNOT_LOOK = 3  # no database or no Telegram: that is no difference in the books
 
 app = typer.Typer(
     help="A Telegram bot that develops people's photos. Settings: DARKROOM_* in the environment or .env, see README.",
@@ -49,6 +54,42 @@ def check() -> None:
     findings = asyncio.run(bot.check.look(settings))
     bot.check.show(findings, redactor)
     raise typer.Exit(0 if all(finding.fine for finding in findings) else 1)
+
+
+@app.command()
+def audit() -> None:
+    """Recompute every balance from the ledger; tell each difference, and exit with 1 if there is one."""
+    settings = _settings()
+    import bot.books  # noqa: PLC0415  as above
+
+    _report(lambda: asyncio.run(bot.books.find_differences(settings)))
+
+
+@app.command()
+def reconcile() -> None:
+    """Compare the ledger with Telegram's list of Star transactions; exit with 1 if they differ."""
+    settings = _settings()
+    logs.configure("ERROR", settings.log_format, settings.secrets())
+    import bot.app  # noqa: PLC0415  as above
+    import bot.books  # noqa: PLC0415
+
+    async def compare() -> list[str]:
+        async with bot.app.make_bot(settings) as client:
+            return await bot.books.reconcile(settings, client)
+
+    _report(lambda: asyncio.run(compare()))
+
+
+def _report(look: Callable[[], list[str]]) -> NoReturn:
+    """Show what was found, or that nothing was, and leave with what it means."""
+    try:
+        found = look()
+    except Exception as error:  # noqa: BLE001  whatever it is, the operator gets a sentence
+        typer.echo(f"cannot look: {type(error).__name__}", err=True)
+        raise typer.Exit(CANNOT_LOOK) from None
+    for line in found or ["no differences"]:
+        typer.echo(line)
+    raise typer.Exit(1 if found else 0)
 
 
 def main() -> None:
