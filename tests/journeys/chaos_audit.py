@@ -82,6 +82,8 @@ async def reckon(
     excess = max(0, sums.counts[PAST_KILLS] - allowed.duplicates)
     sums.expect("unexplained duplicates", excess, f"{excess} more than the answers that were lost")
     _the_books(sums, house)
+    unhandled = len(house.rows("SELECT 1 FROM inbox WHERE done_at IS NULL"))
+    sums.expect("updates never handled", unhandled, f"{unhandled} stand in the inbox")
     sums.expect("did not end when told to", house.exit_code != 0, f"exit code {house.exit_code}")
     return sums
 

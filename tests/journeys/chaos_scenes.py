@@ -37,7 +37,7 @@ async def kills(folder: Path, rng: random.Random, say: Say, *, times: int, jobs:
     settings = {"public_url": f"http://127.0.0.1:{port}", "http_port": port} if webhook else {}
     async with chaos_house(folder, seconds=(0.1, 1.2), answer=(0.0, 0.4), **settings) as house:
         made = wishes(await crowd(house.tg, people=40, groups=8), jobs, rng)
-        for method in ("sendDocument", "sendPhoto"):  # so that some kills meet a result on its way
+        for method in ("sendDocument", "sendPhoto", "sendMessage"):  # so that some kills meet an answer on its way
             await house.tg.fault("delay", method, times=jobs // 2, delay=0.3)
         for _ in range(FIRST_KILLS):
             await house.start()
