@@ -142,6 +142,11 @@ class Database:
 
         For what has happened already and must be written down: a task the provider took, a reply Telegram took.
         """
+        try:
+            return await self.transact(work)  # setting up stamina costs as much as this
+        except sqlite3.OperationalError as error:
+            if not _passes(error):
+                raise
         async for attempt in stamina.retry_context(on=_passes, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 result = await self.transact(work)
