@@ -14,7 +14,7 @@ from imaging import codec
 from imaging.finishing import finish
 from imaging.operations import Operation
 from imaging.provider import Link, Upload
-from imaging.results import Result, new_spool
+from imaging.results import IN_MEMORY, Result, new_spool
 from imaging.routing import Checkpoint, Resume
 from jobs.albums import Albums
 from jobs.closing import ChatGoneError, ChatMovedError, Closing, Ending, Observer, UndeliverableError, Watcher
@@ -156,7 +156,8 @@ class Runner:
         else:
             with new_spool() as original:
                 size = await self._timed("fetch", self._courier.fetch(job, original))
-                prepared = await asyncio.to_thread(codec.prepare, original, size)
+                prepared = codec.look(original, size) if size <= IN_MEMORY else None
+                prepared = prepared or await asyncio.to_thread(codec.prepare, original, size)
                 with prepared.file:
                     upload = Upload(prepared.file, prepared.size, prepared.filename, prepared.content_type)
                     result, changes = await self._ask(job, upload, checkpoints), prepared.changes
