@@ -13,6 +13,9 @@ from tests.journeys.chaos_house import House, chaos_house
 from tests.journeys.chaos_wishes import crowd, make_all, wishes
 
 FIRST_KILLS = 3
+MOST_SECONDS = 200.0
+"""All lives of the bot together, however slow the machine starts it."""
+
 TERM_EVERY = 6
 """After so many kills comes a SIGTERM, as in a deployment."""
 
@@ -45,7 +48,8 @@ async def kills(folder: Path, rng: random.Random, say: Say, *, times: int, jobs:
             await house.kill()
         asks = "setWebhook" if webhook else "getUpdates"
         ready = await _start(house, asks)
-        lives = [rng.uniform(0.2, ready + 2.5) for _ in range(times + times // TERM_EVERY)]
+        ends = times + times // TERM_EVERY
+        lives = [rng.uniform(0.2, min(ready + 2.5, 2 * MOST_SECONDS / ends)) for _ in range(ends)]
         sending = asyncio.create_task(make_all(made, within=sum(lives), rng=rng))
         met, thrown = Kills(), Counter({"SIGKILL while it makes its database": FIRST_KILLS})
         for number, life in enumerate(lives, 1):
