@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
+import aiohttp
 import httpx
 import structlog
 from telegram import Bot, Update
@@ -56,7 +57,7 @@ class Intake:
             self._metrics.update(next((kind for kind in ALLOWED_UPDATES if kind in raw), "other"))
             try:
                 update = Update.de_json(dict(raw), self._bot)
-            except (KeyError, TypeError, ValueError, AttributeError):
+            except Exception:  # whatever PTB stumbles over, it would again at each start
                 log.exception("an update nobody can read", update_id=raw["update_id"])
                 self.handled(raw["update_id"])
             else:
@@ -120,8 +121,9 @@ async def poll(bot: Bot, client: httpx.AsyncClient, intake: Intake) -> None:
             )
             body = response.json()
             updates = _updates(body)
-        except (httpx.HTTPError, ValueError) as error:
-            # The address holds the token: the exception itself goes nowhere.
+        except (httpx.HTTPError, aiohttp.ClientError, ValueError, RecursionError) as error:
+            # The address holds the token: the exception itself goes nowhere. What is no HTTP leaves httpx-aiohttp 0.2
+            # as aiohttp's own error.
             log.warning("no updates from Telegram", cause=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
             continue

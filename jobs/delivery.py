@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import BinaryIO, Protocol, TypedDict, TypeVar
 
+import aiohttp
 import httpx
 import stamina
 from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, InputMediaPhoto, Message, ReplyParameters
@@ -96,8 +97,9 @@ class Delivery:
                     into.write(piece)
                     if into.tell() > DOWNLOAD_BYTES:
                         raise PictureTooLarge(megabytes=DOWNLOAD_BYTES // 2**20)
-        except httpx.HTTPError as error:
-            # The address holds the bot's token: nothing of the original exception may go further.
+        except (httpx.HTTPError, aiohttp.ClientError) as error:
+            # The address holds the bot's token: nothing of the original exception may go further. What is no HTTP
+            # leaves httpx-aiohttp 0.2 as aiohttp's own error.
             message = f"download failed: {type(error).__name__}"
             raise NetworkError(message) from None
         return into.tell()

@@ -133,7 +133,12 @@ async def test_handled_updates_are_marked_together(door: Door) -> None:
     assert await door.rows() == [(number, 1) for number in range(1, 31)]
 
 
-@pytest.mark.parametrize("broken", [{"message": 5}, {"message": {"chat": {}}}, {"callback_query": []}])
+LATE = {"message_id": 1, "date": 10**20, "chat": {"id": 7, "type": "private"}}
+
+
+@pytest.mark.parametrize(
+    "broken", [{"message": 5}, {"message": {"chat": {}}}, {"callback_query": []}, {"message": LATE}], ids=str
+)
 async def test_an_update_nobody_can_read(door: Door, logs: list[EventDict], broken: dict[str, Any]) -> None:
     """It is logged, marked and never in the way of the next."""
     await door.intake.accept([{"update_id": 1, **broken}, update(2)])
@@ -276,8 +281,18 @@ async def test_not_confirmed_while_the_database_is_locked(
     assert offsets(api) == [0, 0, 12]
 
 
+async def gibberish(request: web.Request) -> web.Response:
+    """Answer in no HTTP."""
+    assert isinstance(request.transport, asyncio.Transport)
+    request.transport.write(b"nothing that a server says\r\n\r\n")
+    request.transport.close()
+    return web.Response()
+
+
 TROUBLES: list[Callable[[], Any]] = [
     lambda: None,
+    lambda: gibberish,
+    lambda: web.Response(text="[" * 100_000, content_type="application/json"),
     lambda: web.Response(text="<html>captive portal</html>"),
     lambda: web.Response(text="[]", content_type="application/json"),
     lambda: web.Response(text='"ok"', content_type="application/json"),

@@ -132,7 +132,7 @@ async def test_fetch_refused(post: Post, description: str, expected: type[Except
 
 @pytest.mark.usefixtures("quickly")
 async def test_fetch_through_outages(post: Post) -> None:
-    """5xx, a reset, an expired link and a body cut short are tried again, from the beginning."""
+    """5xx, a reset, an expired link, a body cut short and what is no HTTP are tried again, from the beginning."""
     post.api.file = b"x" * 100
 
     async def cut(request: web.Request) -> web.StreamResponse:
@@ -143,8 +143,14 @@ async def test_fetch_through_outages(post: Post) -> None:
         request.transport.close()
         return response
 
+    async def gibberish(request: web.Request) -> web.Response:
+        assert isinstance(request.transport, asyncio.Transport)
+        request.transport.write(b"nothing that a server says\r\n\r\n")
+        request.transport.close()
+        return web.Response()
+
     post.api.answers = [error(502, "Bad Gateway"), None]
-    post.api.files = [None, web.Response(status=404), web.Response(status=500), cut]
+    post.api.files = [None, web.Response(status=404), web.Response(status=500), cut, gibberish]
     with into() as file:
         assert await post.delivery.fetch(job(), file) == 100
         file.seek(0)
