@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import running
+from bot.books import find_differences
 from bot.settings import Settings
 from sandbox.client import Chat, Message, Person, Telegram
 from sandbox.server import Sandbox
@@ -79,6 +80,13 @@ class House:
             yield db
         finally:
             await db.close()
+
+
+    async def books_balance(self) -> bool:
+        """Audit the bot's database, as `darkroom audit` does; shows what differs."""
+        found = await find_differences(self.settings)
+        assert found == []
+        return True
 
 
 async def answer(chat: Chat, asked: Message, *, result: bool = False) -> Message:
