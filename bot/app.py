@@ -27,8 +27,10 @@ from bot.metrics import Metrics
 from bot.pacing import Pacer
 from bot.settings import Settings
 from bot.web import make_app, serving
+from bot.windows import SMALL
 from handlers.commands import publish_commands
 from handlers.context import CONTEXT_TYPES, App, House
+from handlers.progress import ProgressScreen
 from handlers.words import Words
 from imaging.gptge import GptGe
 from imaging.picwish import PicWish
@@ -38,8 +40,9 @@ from imaging.wire import ReturnType
 from jobs.delivery import Delivery
 from jobs.local import LocalDispatch
 from jobs.prices import few_left
+from jobs.progress import Progress
 from jobs.runner import Runner
-from storage import inbox, jobs
+from storage import albums, inbox, jobs, results
 from storage.database import Connection, Database, DatabaseBusyError
 from storage.migrations import SchemaError
 
@@ -90,9 +93,13 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         delivery = Delivery(
             bot, files, words.say, metrics.duplicate_delivery, few_left=partial(few_left, db, make_terms(settings))
         )
+        screen = ProgressScreen(bot, words, SMALL)
+        progress = Progress(db, screen, lambda job_id: dispatch.place(job_id))  # noqa: PLW0108  it is made below
         price = make_prices(settings).actual
-        runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout, price=price)
-        dispatch = LocalDispatch(runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency)
+        runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout, price=price, watcher=progress)
+        dispatch = LocalDispatch(
+            runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency, watch=progress.watch
+        )
         metrics.watch_queue(lambda: dispatch.depth, lambda: dispatch.working)
         house = await make_house(settings, db, dispatch, words, router, metrics)
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
@@ -105,6 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         await _insist(application.initialize)
         stack.push_async_callback(application.shutdown)
         stack.push_async_callback(metrics.close)
+        stack.push_async_callback(progress.close)
         stack.push_async_callback(dispatch.stop, STOP_SECONDS)
         await application.start()
         stack.push_async_callback(_stop_handling, application)
@@ -144,7 +152,7 @@ def _make_application(bot: ExtBot[Any], queue: asyncio.Queue[object], intake: In
         .bot(bot)
         .updater(None)
         .update_queue(queue)
-        .concurrent_updates(Processor(intake))
+        .concurrent_updates(Processor(intake, holding=house.errands.holding))
         .context_types(CONTEXT_TYPES)
         .build()
     )
@@ -235,6 +243,7 @@ async def _take_up(db: Database, dispatch: LocalDispatch, intake: Intake) -> Non
 
 
 async def _stop_handling(application: App) -> None:
+    await application.bot_data.house.errands.close()
     try:
         async with asyncio.timeout(HANDLERS_SECONDS):
             await application.stop()
@@ -250,6 +259,8 @@ async def _prune(db: Database, days: int) -> None:
         async def write(conn: Connection, before: float = before) -> None:
             await inbox.prune(conn, before)
             await jobs.prune(conn, before)
+            await albums.prune(conn, before)
+            await results.prune(conn, time.time())
 
         await db.persist(write)
         await asyncio.sleep(PRUNE_SECONDS)

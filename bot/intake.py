@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -85,11 +86,19 @@ class Processor(BaseUpdateProcessor):
     """Handles updates of different chats at the same time, those of one chat in order.
 
     `limit` is how many may be under way, those waiting for their chat's turn included: far above what one chat sends.
+    `holding` gives what an update still waits for after its handlers have returned.
     """
 
-    def __init__(self, intake: Intake, limit: int = 4096) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        limit: int = 4096,
+        *,
+        holding: Callable[[int], asyncio.Task[None] | None] = lambda _: None,
+    ) -> None:
         super().__init__(limit)
         self._intake = intake
+        self._holding = holding
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by chat, while anyone waits
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
@@ -98,8 +107,17 @@ class Processor(BaseUpdateProcessor):
         turn = self._turns.setdefault(chat, asyncio.Lock())
         async with turn:
             await coroutine
-        if isinstance(update, Update):
+        if not isinstance(update, Update):
+            return
+        errand = self._holding(update.update_id)
+        if errand is None:
             self._intake.handled(update.update_id)
+        else:
+            errand.add_done_callback(partial(self._over, update.update_id))
+
+    def _over(self, update_id: int, errand: asyncio.Task[None]) -> None:
+        if not errand.cancelled():
+            self._intake.handled(update_id)
 
     async def initialize(self) -> None:
         """Nothing to prepare."""

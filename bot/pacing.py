@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 TRIES = 5  # a call is repeated at most this often after a 429
 
+COURTESIES = {"sendChatAction", "setMessageReaction"}
+"""What is left out, not put off, when a chat or everyone is busy: it tells of the moment and must delay no result."""
+
 RESULTS = {"sendPhoto", "sendDocument", "sendMediaGroup", "sendInvoice"}
 
 
@@ -35,7 +38,7 @@ def priority_of(endpoint: str, data: dict[str, Any]) -> int | None:
 class Pacer(BaseRateLimiter[int]):
     """A rate limiter for python-telegram-bot; `rate` is calls a second over all chats. The clock is the loop's.
 
-    A RetryAfter stops its own chat only, and the call is made again. Chat actions are dropped, not
+    A RetryAfter stops its own chat only, and the call is made again. COURTESIES are dropped, not
     queued, when a chat is busy. `rate_limit_args` may be RESULT, MESSAGE or SMALL to overrule the priority.
     """
 
@@ -78,7 +81,7 @@ class Pacer(BaseRateLimiter[int]):
         if priority is None:
             return await callback(*args, **kwargs)
         chat = self._chat(data["chat_id"])
-        if endpoint == "sendChatAction" and not self._takes_action(chat):
+        if endpoint in COURTESIES and not self._takes_action(chat):
             return True
         priority = priority if rate_limit_args is None else rate_limit_args
         slots = len(data["media"]) if endpoint == "sendMediaGroup" else 1
@@ -87,13 +90,13 @@ class Pacer(BaseRateLimiter[int]):
         try:
             while True:
                 attempt += 1
-                if endpoint != "sendChatAction":
+                if endpoint not in COURTESIES:
                     await self._turn(chat, priority, number, slots)
                 try:
                     return await callback(*args, **kwargs)
                 except RetryAfter as error:
                     chat.block(error, endpoint)
-                    if endpoint == "sendChatAction":
+                    if endpoint in COURTESIES:
                         return True
                     if attempt == TRIES:
                         raise

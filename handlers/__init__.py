@@ -13,12 +13,15 @@ from handlers.enhance import enhance
 from handlers.errors import on_error
 from handlers.export import export
 from handlers.groups import became_supergroup
+from handlers.history import again, cancel, jobs
 from handlers.idphoto import idphoto
-from handlers.incoming import PICTURED, cancel, photo, pressed, something_else
+from handlers.incoming import PICTURED, photo, pressed, something_else
 from handlers.members import membercap, timezone
 from handlers.overview import chat, chats_, chats_turned, jobs_all, log, provider_switched, providers
 from handlers.payments import buy, checkout, given_back, pack_chosen, paid, payments, paysupport, refund
+from handlers.progress import stop
 from handlers.quota import quota
+from handlers.requests import some
 from handlers.start import help_, id_, start, unknown_command
 from handlers.stats import stats
 
@@ -50,6 +53,11 @@ def register(application: App, house: House) -> None:
             OnCommand(id_, "id"),
             OnCommand(quota, "quota"),
             OnCommand(cancel, "cancel"),
+            OnCommand(jobs, "jobs"),
+            OnCommand(again, "again"),
+            # Buttons that know by a number what they are about; all others come last.
+            CallbackQueryHandler(stop, r"^stop:\d{1,18}$"),
+            CallbackQueryHandler(some, r"^some:\d{1,18}$"),
             # What only admins may.
             OnCommand(setquota, "setquota"),
             OnCommand(grant, "grant"),

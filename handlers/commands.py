@@ -15,7 +15,7 @@ from telegram.error import TelegramError
 
 from handlers.words import ENGLISH, Words
 
-EVERYONE = ("colorize", "enhance", "idphoto", "cutout", "quota", "cancel", "help", "id")
+EVERYONE = ("colorize", "enhance", "idphoto", "cutout", "quota", "jobs", "again", "cancel", "help", "id")
 SALE = ("buy", "paysupport")
 GROUP_ADMINS = ("membercap", "timezone")
 ADMINS = (

@@ -9,9 +9,11 @@ from telegram import ForceReply, InlineKeyboardMarkup, Message, ReplyParameters,
 from telegram.error import TelegramError
 from telegram.ext import Application, CallbackContext, ContextTypes, ExtBot
 
+from handlers.errands import Errands
 from handlers.words import Param, Words
 
 if TYPE_CHECKING:
+    from handlers.wishes import Gathering
     from jobs.dispatch import Desk
     from storage.database import Database
     from storage.ledger import Terms
@@ -38,7 +40,7 @@ class House:
 
     `costs` are credits per operation name, at the most; `least_costs` at the least, where that differs. `packs` are
     Telegram Stars by credits for sale. `blocked` are the chats and people who may not come in, as in the database.
-    `latency` gives a provider's seconds per request lately.
+    `latency` gives a provider's seconds per request lately. `errands` go on after their handlers have returned.
     """
 
     db: "Database"
@@ -53,18 +55,22 @@ class House:
     blocked: set[int] = field(default_factory=set)
     providers: Providers | None = None
     latency: Callable[[str], float | None] = lambda _: None
+    errands: Errands = field(default_factory=Errands)
 
 
 class Hall:
     """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it.
 
     `met`: what the chats looked like when last seen, by id (handlers.addressing.door). `members`: by (chat, person),
-    who is a group's admin and until when (time.monotonic) that is believed (handlers.guards).
+    who is a group's admin and until when (time.monotonic) that is believed (handlers.guards). `albums` are
+    coming in; of `albums_told` the bot could see but one picture.
     """
 
     house: House
 
     def __init__(self) -> None:
+        self.albums: dict[tuple[int, str], Gathering] = {}
+        self.albums_told: set[tuple[int, str | None]] = set()
         self.met: dict[int, tuple[str, str | None, str | None]] = {}
         self.members: dict[tuple[int, int], tuple[float, bool]] = {}
 

@@ -8,14 +8,17 @@ from telegram import ExternalReplyInfo, ForceReply, Message, Update
 from telegram.ext.filters import MessageFilter
 
 from handlers.addressing import command_in, is_private, speaker_of
-from handlers.context import Context, topic_of
-from handlers.errors import misunderstood, refusal
+from handlers.albums import gather, pictures_of, tell_unseen
+from handlers.context import Context
+from handlers.errors import misunderstood
 from handlers.keyboards import Choice, menu
+from handlers.links import BadLinkError, link_in
+from handlers.requests import make_requests, submit, without_fresh
+from handlers.wishes import Placed, Wish
 from handlers.words import Param
 from imaging.errors import ArgumentError
 from imaging.operations import OPERATIONS, Operation, load
-from jobs.dispatch import Refused
-from jobs.job import Picture, Request
+from jobs.job import Picture
 from storage import chats
 
 # Picture files that people have and Python's table of media types may not know.
@@ -72,15 +75,24 @@ async def take(
     message = update.message
     if message is None:
         return
+    picture, link = picture_in(message), None
     try:
-        operation = kind.parse(context.typed)
+        typed, fresh = without_fresh(context.typed)
+        if picture is None:
+            link, typed = link_in(typed)
+        wish = Wish(operation := kind.parse(typed), fresh)
     except ArgumentError as error:
         await context.reply(message, misunderstood(context, error))
         return
+    except BadLinkError:
+        await context.reply(message, context.say("link_refused"))
+        return
     answered = message.reply_to_message or message.external_reply
-    picture = picture_in(message) or picture_in(answered)
-    if picture:
-        await accept(context, message, speaker_of(message), f"m{message.message_id}", picture, operation)
+    if picture and message.media_group_id:
+        await gather(update, context, message, picture, wish)
+    elif picture := picture or link or picture_in(answered):
+        shown = answered if isinstance(answered, Message) and picture_in(message) is None and link is None else None
+        await accept(context, message, speaker_of(message), f"m{message.message_id}", picture, wish, shown)
     elif message.effective_attachment:
         await context.reply(message, context.say("send_a_photo"))
     else:
@@ -88,25 +100,26 @@ async def take(
 
 
 async def accept(
-    context: Context, message: Message, user_id: int, source: str, picture: Picture, operation: Operation
+    context: Context,
+    message: Message,
+    user_id: int,
+    source: str,
+    picture: Picture,
+    wish: Wish,
+    shown: Message | None = None,
 ) -> bool:
-    """Hand the request to the desk; the answer goes to `message`. False: refused, and the person knows."""
-    request = Request(
-        chat_id=message.chat_id,
-        thread_id=topic_of(message),
-        user_id=user_id,
-        reply_to=message.message_id,
-        source=source,
-        place=0,
-        picture=picture,
-        operation=operation,
-        language=context.house.words.match(context.language),
-    )
-    outcome = await context.house.desk.accept([request])
-    if isinstance(outcome, Refused):
-        await context.reply(message, await refusal(context, message.chat_id, outcome))
-        return False
-    return True
+    """Hand the request to the desk; the answer goes to `message`. False: refused, and the person knows.
+
+    `shown`: the message with the picture if it is another one; if it is of an album, all of that is meant.
+    """
+    pictures = await pictures_of(context, shown) if shown else []
+    if shown and not any(placed.message_id == shown.message_id for placed in pictures):
+        pictures = []  # what was not seen when it came is known by itself only
+    requests = make_requests(context, message, user_id, source, pictures or [Placed(message.message_id, picture)], wish)
+    taken = await submit(context, message, requests)
+    if shown and shown.media_group_id and taken:
+        await tell_unseen(context, message, pictures)
+    return taken
 
 
 async def _ask(context: Context, message: Message, operation: Operation, words: str) -> None:
@@ -136,13 +149,15 @@ async def photo(update: Update, context: Context) -> None:
     person = speaker_of(message)
     async with context.house.db.read() as conn:
         expected = await chats.expected(conn, message.chat_id, person)
-    if expected:
-        operation = load(expected.operation, expected.options)
-        await accept(context, message, person, f"m{message.message_id}", picture, operation)
+    wish = Wish(load(expected.operation, expected.options)) if expected else None
+    if message.media_group_id:
+        await gather(update, context, message, picture, wish, awaited=True)
+    elif wish:
+        await accept(context, message, person, f"m{message.message_id}", picture, wish)
         # After the job is written down: if we die in between, the photo is taken twice as one job, not lost.
         async with context.house.db.begin() as conn:
             await chats.forget_expected(conn, message.chat_id, person)
-    elif is_private(message):
+    elif is_private(message) and not message.media_group_id:
         await context.reply(message, context.say("menu"), menu(context, person))
 
 
@@ -150,6 +165,8 @@ async def something_else(update: Update, context: Context) -> None:
     """Say what to send: in a private chat always, in a group only to whoever answers the bot's question."""
     message = update.message
     if message is None or command_in(message):  # a command that came this far is for another bot
+        return
+    if await _link_taken(context, message):
         return
     answered = message.reply_to_message
     if not is_private(message):
@@ -162,14 +179,24 @@ async def something_else(update: Update, context: Context) -> None:
     await context.reply(message, context.say("send_a_photo"))
 
 
-async def cancel(update: Update, context: Context) -> None:
-    """/cancel: forget what this person was asked for here."""
-    message = update.message
-    if message is None:
-        return
+async def _link_taken(context: Context, message: Message) -> bool:
+    """Take a link for the photo that was asked for."""
+    try:
+        link, _ = link_in(message.text or "")
+    except BadLinkError:
+        return False
+    if link is None:
+        return False
+    person = speaker_of(message)
+    async with context.house.db.read() as conn:
+        expected = await chats.expected(conn, message.chat_id, person)
+    if expected is None:
+        return False
+    wish = Wish(load(expected.operation, expected.options))
+    await accept(context, message, person, f"m{message.message_id}", link, wish)
     async with context.house.db.begin() as conn:
-        forgot = await chats.forget_expected(conn, message.chat_id, speaker_of(message))
-    await context.reply(message, context.say("cancelled" if forgot else "nothing_to_cancel"))
+        await chats.forget_expected(conn, message.chat_id, person)
+    return True
 
 
 async def pressed(update: Update, context: Context) -> None:
@@ -188,7 +215,8 @@ async def pressed(update: Update, context: Context) -> None:
     else:
         # Keyed by the button, not by the press: a nervous second tap makes no second job.
         source = f"c{buttons.message_id}:{choice.operation}"
-        taken = await accept(context, asked, choice.user_id, source, picture, OPERATIONS[choice.operation]())
+        wish = Wish(OPERATIONS[choice.operation]())
+        taken = await accept(context, asked, choice.user_id, source, picture, wish, asked)
         await context.quietly(query.answer(context.say("press_taken") if taken else None))
         if taken:
             await context.quietly(buttons.delete())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
-from jobs.job import Request, State
+from jobs.job import Job, Request, State
 from storage import jobs as rows
 from storage import ledger, people, results
 from storage.database import Connection, Database
@@ -84,6 +84,14 @@ class Desk:
     async def cancel(self, job_id: int) -> bool:
         """End a job without a result; False when it cannot be stopped any more."""
         return await self._dispatch.cancel(job_id)
+
+    async def cancel_request(self, job_id: int) -> int:
+        """End a job and all that are delivered with it; give how many could be stopped."""
+        async with self._db.read() as conn:
+            jobs = [Job.of(row) for row in await rows.together(conn, job_id)]
+        # Those that are done first: they would go out as soon as nobody works on the others.
+        jobs.sort(key=lambda job: job.state != State.DELIVERING and not job.reuse)
+        return sum([await self._dispatch.cancel(job.id) for job in jobs])
 
     async def _write(self, conn: Connection, requests: Sequence[Request]) -> list[int]:
         ids = []

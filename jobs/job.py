@@ -10,7 +10,7 @@ task_id, which is asked for and never submitted again. `delivering` knows the re
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Self
 
@@ -74,6 +74,17 @@ class Request:
     send_as: SendAs | None = None
     album: int | None = None
     fresh: bool = False
+
+    def again(self, message_id: int) -> Self:
+        """Give the request to do the same anew, asked for by another message."""
+        source, reply_to = f"m{message_id}", message_id
+        if self.album is None:
+            return replace(self, source=source, place=0, reply_to=reply_to, fresh=True)
+        return replace(self, source=source, reply_to=self.reply_to or reply_to, album=message_id, fresh=True)
+
+    def at(self, message_id: int) -> Self:
+        """Give the request for a single picture of an album, which answers that picture."""
+        return replace(self, place=message_id, reply_to=message_id)
 
     @property
     def wish(self) -> str:

@@ -157,13 +157,15 @@ class Runner:
             with new_spool() as original:
                 size = await self._timed("fetch", self._courier.fetch(job, original))
                 prepared = codec.look(original, size) if size <= IN_MEMORY else None
-                prepared = prepared or await asyncio.to_thread(codec.prepare, original, size)
+                if prepared is None:
+                    prepared = await asyncio.to_thread(codec.prepare, original, size)
                 with prepared.file:
                     upload = Upload(prepared.file, prepared.size, prepared.filename, prepared.content_type)
                     result, changes = await self._ask(job, upload, checkpoints), prepared.changes
         with ExitStack() as held:
             held.callback(result.close)
             result = await finish(job.operation, result)
+            held.callback(result.close)
             await checkpoints.delivering()
             held.pop_all()
         return result, tuple(dict.fromkeys(changes + result.changes))

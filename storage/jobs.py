@@ -11,6 +11,7 @@ from storage.tables import jobs
 
 _insert = insert(jobs).on_conflict_do_nothing().returning(jobs.c.id)
 _get = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
+_note_progress = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(progress_id=sa.bindparam("message"))
 _update = sa.update(jobs).where(jobs.c.id == sa.bindparam("job"))
 _unfinished = sa.select(jobs.c.id, jobs.c.chat_id).where(jobs.c.told == 0).order_by(jobs.c.id)
 _waiting = sa.select(sa.func.count()).where((jobs.c.told == 0) & (jobs.c.chat_id == sa.bindparam("chat")))
@@ -48,6 +49,11 @@ async def get(conn: Connection, job_id: int) -> Row | None:
 async def update(conn: Connection, job_id: int, **columns: object) -> None:
     """Change these columns of the job."""
     await conn.all(_update, job=job_id, updated_at=time.time(), **columns)
+
+
+async def note_progress(conn: Connection, job_id: int, message_id: int) -> None:
+    """Remember the message that shows how far the job is, which is no change to the job."""
+    await conn.all(_note_progress, job=job_id, message=message_id)
 
 
 async def unfinished(conn: Connection) -> Sequence[tuple[int, int]]:

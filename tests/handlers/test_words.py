@@ -19,6 +19,7 @@ from handlers.keyboards import Choice
 from handlers.words import LONGEST_QUOTE, Words
 from imaging import errors
 from imaging.operations import OPERATIONS
+from jobs.job import State
 
 WORDS = Words()
 ROOM = Path(handlers.__file__).parent
@@ -37,6 +38,7 @@ BUILT = {
     "chats_": ["top", "recent", "blocked"],
     "providers_": ["pause", "resume"],
     "entry_": ["grant", "purchase", "hold", "settle", "release", "refund"],
+    "job_": [*State],
 }
 
 

@@ -1,0 +1,152 @@
+"""How far photos are, for those who wait: one message a request, only when it takes long, gone with its end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from jobs.job import ENDED, Job
+from storage import jobs as rows
+from storage.database import Connection, Database
+
+AFTER_SECONDS = 4.0
+"""What is done sooner needs no message."""
+
+EVERY_SECONDS = 3.0
+"""How often a message is brought up to date, if there is something new."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a request is. `percent` 0 to 100; `ahead`: jobs before its first, None when that has begun."""
+
+    percent: int
+    ahead: int | None
+    done: int
+    total: int
+
+
+class Screen(Protocol):
+    """Where people see it; what Telegram refuses is let go, for nothing depends on it."""
+
+    async def show(self, job: Job, standing: Standing) -> int | None:
+        """Send the message and give its id."""
+
+    async def change(self, job: Job, message_id: int, standing: Standing) -> None:
+        """Bring the message up to date."""
+
+    async def clear(self, job: Job, message_id: int) -> None:
+        """Take the message away."""
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A request that has its message; `left` are the jobs that have not ended."""
+
+    total: int
+    left: set[int]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Progress:
+    """Watches jobs from being accepted to their end (jobs.closing.Watcher).
+
+    A quick job costs a timer and nothing else. `place` tells how many jobs have their turn before one.
+    """
+
+    def __init__(self, db: Database, screen: Screen, place: Callable[[int], int | None]) -> None:
+        self._db = db
+        self._screen = screen
+        self._place = place
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._percent: dict[int, int] = {}
+        self._shown: dict[int, _Shown] = {}  # by job
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def watch(self, job_id: int) -> None:
+        """Note that a job was accepted, or taken up again."""
+        self._timers[job_id] = asyncio.get_running_loop().call_later(AFTER_SECONDS, self._begin, job_id)
+
+    def move(self, job_id: int, percent: int) -> None:
+        """Note how far a job is."""
+        if job_id in self._timers:
+            self._percent[job_id] = percent
+
+    def end(self, job: Job) -> None:
+        """Note that a job has ended; with the last of a request its message goes."""
+        if timer := self._timers.pop(job.id, None):
+            timer.cancel()
+        self._percent.pop(job.id, None)
+        shown = self._shown.pop(job.id, None)
+        if shown is None:
+            if job.progress_id:  # shown by the process before this one
+                self._run(self._clear(job, job.progress_id))
+            return
+        shown.left.discard(job.id)
+        if not shown.left:
+            shown.over.set()
+
+    async def close(self) -> None:
+        """Show nothing more; the messages stay for the next start."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, job_id: int) -> None:
+        if job_id not in self._shown:
+            self._run(self._follow(job_id))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, job_id: int) -> None:
+        """Show a request's message from now to its end."""
+        async with self._db.read() as conn:
+            jobs = [Job.of(row) for row in await rows.together(conn, job_id)]
+        left = {job.id for job in jobs if job.state not in ENDED and job.id in self._timers}
+        if not left or job_id in self._shown:
+            return
+        shown = _Shown(len(jobs), left)
+        self._shown |= dict.fromkeys(left, shown)
+        first, standing = jobs[0], self._standing(jobs, shown)
+        message_id = next((job.progress_id for job in jobs if job.progress_id), None)
+        if message_id is None:
+            message_id = await self._screen.show(first, standing)
+            if message_id is None:
+                return
+            await self._keep(jobs, message_id)
+        while not shown.over.is_set():
+            try:
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await shown.over.wait()
+            except TimeoutError:
+                before, standing = standing, self._standing(jobs, shown)
+                if standing != before:
+                    await self._screen.change(first, message_id, standing)
+        await self._clear(first, message_id)
+
+    def _standing(self, jobs: list[Job], shown: _Shown) -> Standing:
+        """Put together how far the jobs of a request are, in steps of ten percent: edits are dear."""
+        far = sum(self._percent.get(job.id, 0) if job.id in shown.left else 100 for job in jobs)
+        places = [self._place(job_id) for job_id in shown.left]
+        waiting = [place for place in places if place is not None]
+        ahead = min(waiting) if len(waiting) == len(jobs) else None
+        return Standing(far // len(jobs) // 10 * 10, ahead, len(jobs) - len(shown.left), len(jobs))
+
+    async def _keep(self, jobs: list[Job], message_id: int) -> None:
+        async def write(conn: Connection) -> None:
+            for job in jobs:
+                await rows.note_progress(conn, job.id, message_id)
+
+        await self._db.persist(write)
+
+    async def _clear(self, job: Job, message_id: int) -> None:
+        await self._screen.clear(job, message_id)
