@@ -27,8 +27,12 @@ from bot.metrics import Metrics
 from bot.pacing import Pacer
 from bot.settings import Settings
 from bot.web import make_app, serving
+<<<<<<< HEAD
 from bot.windows import SMALL
 from handlers.commands import publish_commands
+=======
+from handlers.commands import publish_commands, publish_profile
+>>>>>>> ab4beb2 (wip)
 from handlers.context import CONTEXT_TYPES, App, House
 from handlers.progress import ProgressScreen
 from handlers.words import Words
@@ -91,7 +95,12 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         files = await stack.enter_async_context(httpx.AsyncClient(timeout=30, **_transport()))
         router = _make_router(settings, metrics, stack)
         delivery = Delivery(
-            bot, files, words.say, metrics.duplicate_delivery, few_left=partial(few_left, db, make_terms(settings))
+            bot,
+            files,
+            words.say,
+            metrics.duplicate_delivery,
+            handlers.result_buttons(words),
+            partial(few_left, db, make_terms(settings)),
         )
         screen = ProgressScreen(bot, words, SMALL)
         progress = Progress(db, screen, lambda job_id: dispatch.place(job_id))  # noqa: PLW0108  it is made below
@@ -117,10 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         await application.start()
         stack.push_async_callback(_stop_handling, application)
         await _take_up(db, dispatch, intake)
-        chores = [
-            publish_commands(bot, words, house.admin_ids, selling=bool(house.packs)),
-            _prune(db, settings.keep_days),
-        ]
+        chores = [_introduce(bot, words, house), _prune(db, settings.keep_days)]
         if settings.public_url:
             await _insist(lambda: _set_webhook(bot, settings))
         else:
@@ -249,6 +255,11 @@ async def _stop_handling(application: App) -> None:
             await application.stop()
     except TimeoutError:
         log.warning("handlers cut short: their updates stay in the inbox")
+
+
+async def _introduce(bot: Bot, words: Words, house: House) -> None:
+    await publish_commands(bot, words, house.admin_ids, selling=bool(house.packs))
+    await publish_profile(bot, words)
 
 
 async def _prune(db: Database, days: int) -> None:

@@ -73,4 +73,5 @@ async def make_house(
         blocked=blocked,
         providers=router,
         latency=alerts.latency,
+        keep_days=settings.keep_days,
     )

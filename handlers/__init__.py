@@ -1,10 +1,18 @@
 """What people do in Telegram, and what the bot answers."""
 
 from telegram import Update
-from telegram.ext import CallbackQueryHandler, MessageHandler, PreCheckoutQueryHandler, TypeHandler, filters
+from telegram.ext import (
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    MessageHandler,
+    PreCheckoutQueryHandler,
+    TypeHandler,
+    filters,
+)
 
 from handlers.addressing import OnCommand, door
 from handlers.admin import block, grant, setquota, unblock
+from handlers.buttons import on_press
 from handlers.colorize import colorize
 from handlers.commands import publish_commands
 from handlers.context import App, House
@@ -12,20 +20,33 @@ from handlers.cutout import cutout
 from handlers.enhance import enhance
 from handlers.errors import on_error
 from handlers.export import export
+<<<<<<< HEAD
 from handlers.groups import became_supergroup
 from handlers.history import again, cancel, jobs
 from handlers.idphoto import idphoto
 from handlers.incoming import PICTURED, photo, pressed, something_else
+=======
+from handlers.groups import became_supergroup, membership
+from handlers.idphoto import idphoto
+from handlers.incoming import PICTURED, cancel, photo, something_else
+from handlers.keyboards import result_buttons
+>>>>>>> ab4beb2 (wip)
 from handlers.members import membercap, timezone
 from handlers.overview import chat, chats_, chats_turned, jobs_all, log, provider_switched, providers
 from handlers.payments import buy, checkout, given_back, pack_chosen, paid, payments, paysupport, refund
+<<<<<<< HEAD
 from handlers.progress import stop
+=======
+from handlers.preferences import settings
+from handlers.presets import presets
+from handlers.privacy import forgetme, privacy
+>>>>>>> ab4beb2 (wip)
 from handlers.quota import quota
 from handlers.requests import some
 from handlers.start import help_, id_, start, unknown_command
 from handlers.stats import stats
 
-__all__ = ["publish_commands", "register"]
+__all__ = ["publish_commands", "register", "result_buttons"]
 
 DOOR = -1
 """PTB's groups run in order, and in each the first handler that matches: the door comes before the house."""
@@ -42,6 +63,7 @@ def register(application: App, house: House) -> None:
         [
             # A group that moved says so in messages that carry nothing else.
             MessageHandler(new & filters.StatusUpdate.MIGRATE, became_supergroup),
+            ChatMemberHandler(membership, ChatMemberHandler.MY_CHAT_MEMBER),
             # The four operations, written as text or under a picture.
             OnCommand(colorize, "colorize"),
             OnCommand(enhance, "enhance"),
@@ -51,6 +73,10 @@ def register(application: App, house: House) -> None:
             OnCommand(start, "start"),
             OnCommand(help_, "help"),
             OnCommand(id_, "id"),
+            OnCommand(presets, "presets"),
+            OnCommand(settings, "settings"),
+            OnCommand(privacy, "privacy"),
+            OnCommand(forgetme, "forgetme"),
             OnCommand(quota, "quota"),
             OnCommand(cancel, "cancel"),
             OnCommand(jobs, "jobs"),
@@ -89,6 +115,6 @@ def register(application: App, house: House) -> None:
             # Pictures without a command, then whatever else somebody sends and is told what to send instead.
             MessageHandler(new & PICTURED, photo),
             MessageHandler(new & ~filters.StatusUpdate.ALL, something_else),
-            CallbackQueryHandler(pressed),
+            CallbackQueryHandler(on_press),
         ]
     )

@@ -9,10 +9,8 @@ from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, BaseHandler
 
 from handlers.context import App, Context
-from storage import chats
-
-REMEMBERED = 10_000
-"""Chats whose looks are kept in memory, so that the database hears of changes only."""
+from handlers.groups import leave
+from storage import chats, preferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +85,19 @@ def is_admin(update: Update, context: Context) -> bool:
 
 
 async def door(update: Update, context: Context) -> None:
-    """Turn away chats that are not allowed, and remember what the others look like. Comes before everything else."""
-    message = update.message or (update.callback_query.message if update.callback_query else None)
-    if message is None:
+    """Turn away chats that are not allowed; remember what the others look like, and learn what they prefer.
+
+    Comes before everything else.
+    """
+    chat, allowed = update.effective_chat, context.house.allowed_chats
+    if chat is None:
         return
-    chat, allowed = message.chat, context.house.allowed_chats
     if update.message and (update.message.successful_payment or update.message.refunded_payment):
         return  # whoever paid gets what was paid for, whatever has become of them since
     if not is_admin(update, context):
+        if chat.id in context.house.blocked and chat.type != ChatType.PRIVATE:
+            await leave(context, chat)
+            raise ApplicationHandlerStop
         if context.house.blocked & _everyone_in(update, chat.id):
             await _turn_away(update, context, "refused_blocked", still=("id", "paysupport"))
         if allowed is not None and chat.id not in allowed:
@@ -102,14 +105,12 @@ async def door(update: Update, context: Context) -> None:
             return
     if update.message and update.message.migrate_to_chat_id:
         return  # the old group's last words: remembering it anew would overwrite what the supergroup took along
-    looks = (chat.type, chat.effective_name, chat.username)
-    met = context.bot_data.met
-    if met.get(chat.id) != looks:
+    async with context.house.db.read() as conn:
+        context.preferences, known = await preferences.get(conn, chat.id)
+    context.language = context.preferences.language or context.language
+    if known != (chat.type, chat.effective_name, chat.username and chat.username.lower()):
         async with context.house.db.begin() as conn:
             await chats.remember(conn, chat.id, kind=chat.type, title=chat.effective_name, username=chat.username)
-        if len(met) >= REMEMBERED:
-            met.clear()
-        met[chat.id] = looks
 
 
 def _everyone_in(update: Update, chat_id: int) -> set[int]:

@@ -15,7 +15,14 @@ from telegram.error import TelegramError
 
 from handlers.words import ENGLISH, Words
 
+<<<<<<< HEAD
 EVERYONE = ("colorize", "enhance", "idphoto", "cutout", "quota", "jobs", "again", "cancel", "help", "id")
+=======
+EVERYONE = (
+    *("colorize", "enhance", "idphoto", "cutout", "presets"),
+    *("quota", "settings", "cancel", "help", "privacy", "forgetme", "id"),
+)
+>>>>>>> ab4beb2 (wip)
 SALE = ("buy", "paysupport")
 GROUP_ADMINS = ("membercap", "timezone")
 ADMINS = (
@@ -42,6 +49,23 @@ async def publish_commands(bot: Bot, words: Words, admin_ids: Iterable[int], *, 
 async def publish_for_admin(bot: Bot, words: Words, admin_id: int, *, selling: bool = False) -> None:
     """Register what one admin sees in their own chat; what Telegram refuses is logged."""
     await _publish(bot, words, EVERYONE + (SALE if selling else ()) + ADMINS, BotCommandScopeChat(admin_id))
+
+
+async def publish_profile(bot: Bot, words: Words) -> None:
+    """Set what the empty chat and the bot's profile say, in every language, where it says something else.
+
+    It is asked for first because Telegram allows few changes an hour; what it refuses is logged.
+    """
+    try:
+        for language in words.languages:
+            code = "" if language == ENGLISH else language
+            description, short = words.say(language, "description"), words.say(language, "short_description")
+            if (await bot.get_my_description(code)).description != description:
+                await bot.set_my_description(description, code)
+            if (await bot.get_my_short_description(code)).short_description != short:
+                await bot.set_my_short_description(short, code)
+    except TelegramError as error:
+        log.warning("profile_not_set", reason=error.message)
 
 
 async def _publish(bot: Bot, words: Words, names: Iterable[str], scope: BotCommandScope) -> None:

@@ -11,10 +11,12 @@ from telegram.ext import Application, CallbackContext, ContextTypes, ExtBot
 
 from handlers.errands import Errands
 from handlers.words import Param, Words
+from storage.preferences import Preferences
 
 if TYPE_CHECKING:
     from handlers.wishes import Gathering
     from jobs.dispatch import Desk
+    from jobs.job import SendAs
     from storage.database import Database
     from storage.ledger import Terms
 
@@ -40,7 +42,11 @@ class House:
 
     `costs` are credits per operation name, at the most; `least_costs` at the least, where that differs. `packs` are
     Telegram Stars by credits for sale. `blocked` are the chats and people who may not come in, as in the database.
+<<<<<<< HEAD
     `latency` gives a provider's seconds per request lately. `errands` go on after their handlers have returned.
+=======
+    `latency` gives a provider's seconds per request lately. `keep_days`: how long finished jobs are kept.
+>>>>>>> ab4beb2 (wip)
     """
 
     db: "Database"
@@ -55,34 +61,47 @@ class House:
     blocked: set[int] = field(default_factory=set)
     providers: Providers | None = None
     latency: Callable[[str], float | None] = lambda _: None
+<<<<<<< HEAD
     errands: Errands = field(default_factory=Errands)
+=======
+    keep_days: int = 30
+>>>>>>> ab4beb2 (wip)
 
 
 class Hall:
     """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it.
 
+<<<<<<< HEAD
     `met`: what the chats looked like when last seen, by id (handlers.addressing.door). `members`: by (chat, person),
     who is a group's admin and until when (time.monotonic) that is believed (handlers.guards). `albums` are
     coming in; of `albums_told` the bot could see but one picture.
+=======
+    `members`: by (chat, person), who is a group's admin and until when (time.monotonic) that is believed
+    (handlers.guards).
+>>>>>>> ab4beb2 (wip)
     """
 
     house: House
 
     def __init__(self) -> None:
+<<<<<<< HEAD
         self.albums: dict[tuple[int, str], Gathering] = {}
         self.albums_told: set[tuple[int, str | None]] = set()
         self.met: dict[int, tuple[str, str | None, str | None]] = {}
+=======
+>>>>>>> ab4beb2 (wip)
         self.members: dict[tuple[int, int], tuple[float, bool]] = {}
 
 
 class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]):
     """PTB's context, with the house, the person's language and a way to answer.
 
-    `typed` is what stands behind the command, if the update is one.
+    `typed` is what stands behind the command, if the update is one; `preferences` are the chat's.
     """
 
     typed: str = ""
     language: str | None = None
+    preferences: Preferences = Preferences()
 
     @classmethod
     def from_update(cls, update: object, application: "App") -> "Context":
@@ -91,6 +110,17 @@ class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]
         if isinstance(update, Update) and update.effective_user:
             context.language = update.effective_user.language_code
         return context
+
+    @property
+    def send_as(self) -> "SendAs | None":
+        """How this chat wants its results."""
+        wanted = self.preferences.send_as
+        return wanted if wanted in {"photo", "file", "both"} else None  # type: ignore[return-value]  # just checked
+
+    @property
+    def known_language(self) -> str:
+        """The person's language if we have it, else English."""
+        return self.house.words.match(self.language)
 
     @property
     def house(self) -> House:
@@ -109,6 +139,18 @@ class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]
             message_thread_id=topic_of(to),
             reply_parameters=ReplyParameters(to.message_id, allow_sending_without_reply=True),
             reply_markup=markup,
+        )
+
+    async def send_file(self, to: Message, data: bytes, name: str, caption: str) -> Message:
+        """Answer the message `to` with a file, in its topic, also when it was deleted meanwhile."""
+        return await self.bot.send_document(
+            to.chat_id,
+            data,
+            caption,
+            filename=name,
+            disable_content_type_detection=True,
+            message_thread_id=topic_of(to),
+            reply_parameters=ReplyParameters(to.message_id, allow_sending_without_reply=True),
         )
 
     async def quietly(self, call: Awaitable[object]) -> None:

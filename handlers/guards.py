@@ -4,8 +4,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from telegram import Message, Update
-from telegram.constants import ChatMemberStatus
+from telegram import Chat, Message, Update
+from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
 from handlers.addressing import is_admin, is_private
@@ -75,6 +75,11 @@ async def is_admin_of(chat_id: int, user_id: int, context: Context) -> bool:
     answer = member.status in {ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER}
     known[chat_id, user_id] = (time.monotonic() + MEMBER_SECONDS, answer)
     return answer
+
+
+async def decides(context: Context, chat: Chat, user_id: int) -> bool:
+    """Tell whether a person may decide for a chat: in private of course, in a group as its admin."""
+    return chat.type == ChatType.PRIVATE or await is_admin_of(chat.id, user_id, context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from telegram import ExternalReplyInfo, ForceReply, Message, Update
 from telegram.ext.filters import MessageFilter
 
 from handlers.addressing import command_in, is_private, speaker_of
+<<<<<<< HEAD
 from handlers.albums import gather, pictures_of, tell_unseen
 from handlers.context import Context
 from handlers.errors import misunderstood
@@ -19,6 +20,16 @@ from handlers.words import Param
 from imaging.errors import ArgumentError
 from imaging.operations import OPERATIONS, Operation, load
 from jobs.job import Picture
+=======
+from handlers.context import Context, topic_of
+from handlers.errors import misunderstood, refusal
+from handlers.keyboards import menu, menu_words
+from handlers.words import Param
+from imaging.errors import ArgumentError
+from imaging.operations import Operation, load
+from jobs.dispatch import Refused
+from jobs.job import Picture, Request
+>>>>>>> ab4beb2 (wip)
 from storage import chats
 
 # Picture files that people have and Python's table of media types may not know.
@@ -66,21 +77,29 @@ PICTURED = _Pictured("PICTURED")
 
 
 async def take(
-    update: Update, context: Context, kind: type[T], mention: Callable[[T], Mapping[str, Param]] = lambda _: {}
+    update: Update,
+    context: Context,
+    kind: type[T],
+    mention: Callable[[T], Mapping[str, Param]] = lambda _: {},
+    parse: Callable[[str], T] | None = None,
 ) -> None:
     """Do the command of operation `kind` on the picture it came with or answers to, or ask for one.
 
-    `mention` gives what the words of `ask_<operation>` tell about what will be done.
+    `mention` gives what the words of `ask_<operation>` tell about what will be done; `parse` reads the words typed.
     """
     message = update.message
     if message is None:
         return
     picture, link = picture_in(message), None
     try:
+<<<<<<< HEAD
         typed, fresh = without_fresh(context.typed)
         if picture is None:
             link, typed = link_in(typed)
         wish = Wish(operation := kind.parse(typed), fresh)
+=======
+        operation = (parse or kind.parse)(context.typed)
+>>>>>>> ab4beb2 (wip)
     except ArgumentError as error:
         await context.reply(message, misunderstood(context, error))
         return
@@ -96,7 +115,8 @@ async def take(
     elif message.effective_attachment:
         await context.reply(message, context.say("send_a_photo"))
     else:
-        await _ask(context, message, operation, context.say(f"ask_{kind.name}", **mention(operation)))
+        words = context.say(f"ask_{kind.name}", **mention(operation))
+        await ask(context, message, speaker_of(message), operation, words)
 
 
 async def accept(
@@ -108,6 +128,7 @@ async def accept(
     wish: Wish,
     shown: Message | None = None,
 ) -> bool:
+<<<<<<< HEAD
     """Hand the request to the desk; the answer goes to `message`. False: refused, and the person knows.
 
     `shown`: the message with the picture if it is another one; if it is of an album, all of that is meant.
@@ -120,10 +141,30 @@ async def accept(
     if shown and shown.media_group_id and taken:
         await tell_unseen(context, message, pictures)
     return taken
+=======
+    """Hand the request to the desk; the answer goes to `message`. False: refused, and the person knows."""
+    request = Request(
+        chat_id=message.chat_id,
+        thread_id=topic_of(message),
+        user_id=user_id,
+        reply_to=message.message_id,
+        source=source,
+        place=0,
+        picture=picture,
+        operation=operation,
+        language=context.known_language,
+        send_as=context.send_as,
+    )
+    outcome = await context.house.desk.accept([request])
+    if isinstance(outcome, Refused):
+        await context.reply(message, await refusal(context, message.chat_id, outcome))
+        return False
+    return True
+>>>>>>> ab4beb2 (wip)
 
 
-async def _ask(context: Context, message: Message, operation: Operation, words: str) -> None:
-    """Ask for the photo, and remember for this person in this chat what it is for.
+async def ask(context: Context, message: Message, person: int, operation: Operation, words: str) -> None:
+    """Ask for the photo, in answer to `message`, and remember for this person in this chat what it is for.
 
     In a group only an answer to the bot's own message reaches it, hence the reply field opened for that one person.
     """
@@ -133,7 +174,7 @@ async def _ask(context: Context, message: Message, operation: Operation, words: 
         await chats.expect(
             conn,
             message.chat_id,
-            speaker_of(message),
+            person,
             operation.name,
             operation.model_dump_json(),
             prompt.message_id,
@@ -157,8 +198,14 @@ async def photo(update: Update, context: Context) -> None:
         # After the job is written down: if we die in between, the photo is taken twice as one job, not lost.
         async with context.house.db.begin() as conn:
             await chats.forget_expected(conn, message.chat_id, person)
+<<<<<<< HEAD
     elif is_private(message) and not message.media_group_id:
         await context.reply(message, context.say("menu"), menu(context, person))
+=======
+    elif is_private(message):
+        words, buttons = menu_words(context.say, picture), menu(context.say, person, picture)
+        await context.reply(message, words, buttons)
+>>>>>>> ab4beb2 (wip)
 
 
 async def something_else(update: Update, context: Context) -> None:
@@ -195,6 +242,7 @@ async def _link_taken(context: Context, message: Message) -> bool:
     wish = Wish(load(expected.operation, expected.options))
     await accept(context, message, person, f"m{message.message_id}", link, wish)
     async with context.house.db.begin() as conn:
+<<<<<<< HEAD
         await chats.forget_expected(conn, message.chat_id, person)
     return True
 
@@ -220,3 +268,7 @@ async def pressed(update: Update, context: Context) -> None:
         await context.quietly(query.answer(context.say("press_taken") if taken else None))
         if taken:
             await context.quietly(buttons.delete())
+=======
+        forgot = await chats.forget_expected(conn, message.chat_id, speaker_of(message))
+    await context.reply(message, context.say("cancelled" if forgot else "nothing_to_cancel"))
+>>>>>>> ab4beb2 (wip)

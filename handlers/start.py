@@ -1,20 +1,94 @@
-"""Hello, help, and the ids an operator needs."""
+"""Hello with pictures, links that open a step, help, and the ids an operator needs."""
 
-from telegram import Update
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import structlog
+from telegram import InputMediaPhoto, Message, Update
+from telegram.error import TelegramError
 
 from handlers.addressing import is_admin, is_private
+from handlers.colorize import colorize
 from handlers.commands import publish_for_admin
 from handlers.context import Context
+from handlers.cutout import cutout
+from handlers.enhance import enhance
+from handlers.idphoto import idphoto
+from handlers.preferences import settings
+from handlers.presets import presets
+from imaging.operations import OPERATIONS
+from storage import preferences
+
+log = structlog.get_logger()
+_PICTURES = Path(__file__).with_name("pictures")
+_STEPS: Mapping[str, Callable[[Update, Context], Awaitable[None]]] = {
+    "colorize": colorize,
+    "enhance": enhance,
+    "idphoto": idphoto,
+    "cutout": cutout,
+    "presets": presets,
+    "settings": settings,
+}
+"""What a link `t.me/<bot>?start=<step>` opens; words for the step follow after underscores."""
 
 
 async def start(update: Update, context: Context) -> None:
-    """/start: what the bot does, in a few lines. An admin's list of commands may have waited for this chat to be."""
-    if update.message:
-        await context.reply(update.message, context.say("start"))
-        if is_admin(update, context) and is_private(update.message):
-            await publish_for_admin(
-                context.bot, context.house.words, update.message.chat_id, selling=bool(context.house.packs)
+    """/start: what the bot does, by picture. An admin's list of commands may have waited for this chat to be.
+
+    Behind a link it has the link's word: `idphoto_us` opens `/idphoto us`.
+    """
+    message = update.message
+    if message is None:
+        return
+    step, _, rest = context.typed.partition("_")
+    if step in _STEPS:
+        context.typed = rest.replace("-", " ")
+        await _STEPS[step](update, context)
+        return
+    if not (is_private(message) and await _show(context, message)):
+        await context.reply(message, context.say("start"))
+    if is_admin(update, context) and is_private(message):
+        selling = bool(context.house.packs)
+        await publish_for_admin(context.bot, context.house.words, message.chat_id, selling=selling)
+
+
+async def _show(context: Context, message: Message) -> bool:
+    """Say hello under a picture of each operation, before and after; False when Telegram does not take them.
+
+    Telegram keeps the pictures: they are uploaded once and then named by file_id.
+    """
+    pictures = await asyncio.to_thread(_load)
+    async with context.house.db.read() as conn:
+        stocked = await preferences.stocked(conn)
+    known = {name: stocked[name] for name in pictures if name in stocked}
+    for held in (known, {}) if len(known) == len(pictures) else ({},):
+        media = [
+            InputMediaPhoto(held.get(name, data), caption=None if number else context.say("start"))
+            for number, (name, data) in enumerate(pictures.items())
+        ]
+        try:
+            sent = await context.bot.send_media_group(
+                message.chat_id, media, reply_to_message_id=message.message_id, allow_sending_without_reply=True
             )
+        except TelegramError as error:
+            log.info("pictures_not_taken", reason=error.message)
+            continue
+        if not held:
+            ids = [(name, one.photo[-1].file_id) for name, one in zip(pictures, sent, strict=True)]
+            async with context.house.db.begin() as conn:
+                await preferences.stock_up(conn, ids)
+        return True
+    return False
+
+
+@cache
+def _load() -> dict[str, bytes]:
+    """Read the pictures; each name has a digest, so that a changed picture is uploaded anew."""
+    files = {name: (_PICTURES / f"{name}.jpg").read_bytes() for name in OPERATIONS}
+    return {f"{name}-{sha256(data).hexdigest()[:16]}": data for name, data in files.items()}
 
 
 async def help_(update: Update, context: Context) -> None:

@@ -87,6 +87,10 @@ class Words:
         primary = (language_code or "").replace("_", "-").split("-")[0].lower()
         return primary if primary in self.languages else ENGLISH
 
+    def name_of(self, language: str) -> str:
+        """Give a language's name in itself, as its speakers look for it in a list."""
+        return (self._catalogue(language).locale.get_display_name(language) or language).capitalize()
+
     def has(self, key: str) -> bool:
         """Tell whether there is a sentence for `key`."""
         return self._catalogue(ENGLISH).find(key, None) is not None

@@ -47,14 +47,21 @@ class IdPhoto(Operation):
         return self
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Words: a size (300x400, 35x45mm, 35x45mm@600), a preset's name, a colour, jpg or png, a cap (<200kb)."""
+    def parse(cls, text: str, usual_size: str | None = None, usual_background: str | None = None) -> Self:
+        """Words: a size (300x400, 35x45mm, 35x45mm@600), a preset's name, a colour, jpg or png, a cap (<200kb).
+
+        Where they name no size or document, `usual_size` (a preset's id) and `usual_background` (RRGGBB) are meant.
+        """
         found = Found(cls.name, cls.example)
         words = split(read_measures(normalise(text), found))
         words = read(words, {**FORMAT_WORDS, **TRANSPARENT}, found)
         preset = _read_preset(read_colours(words, found), found)
         _check_format(found)
         values = found.values
+        if preset is None and found.values["format"] == "jpg" and usual_background:
+            values.setdefault("background", usual_background)
+        if preset is None and "size" not in values and (preset := presets.PRESETS.get(usual_size or "")):
+            values["size"] = (preset.width_mm, preset.height_mm, "mm")
         if preset and values["format"] == "jpg":
             values.setdefault("background", preset.background)
         values.setdefault("dpi", preset.dpi if preset else DPI_DEFAULT)

@@ -57,6 +57,11 @@ class Enhance(Operation):
         **{word: ("scale", n) for n in (1, 2, 4) for word in (f"{n}", f"{n}x", f"x{n}")},
     }
 
+    @staticmethod
+    def factors(longest: int) -> tuple[Literal[4, 2], ...]:
+        """Return the factors a picture with this longer side (pixels) can be enlarged by (API_CONTRACT, scale)."""
+        return (4, 2) if longest <= 512 else (2,) if longest <= 1024 else ()  # noqa: PLR2004  the API's numbers
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Words: clean, face, auto, and a factor as 2, 2x or x2."""

@@ -4,7 +4,7 @@ Names are written `shown/other/other` per language, in the order of LANGUAGES. N
 a format (`/idphoto` takes those first; a test holds it).
 """
 
-# ruff: noqa: RUF001, E501  names in five scripts; a table reads best with one row a line
+# ruff: noqa: RUF001  names in five scripts; a table reads best with one row a line
 
 from collections.abc import Mapping
 

@@ -64,14 +64,14 @@ class Delivery:
         files: httpx.AsyncClient,
         say: Say,
         on_retry: Callable[[], None],
-        buttons: Buttons = lambda _, **__: None,
+        buttons: Buttons | None = None,
         few_left: Callable[[Job], Awaitable[int | None]] | None = None,
     ) -> None:
         self._bot = bot
         self._files = files
         self._say = say
         self._on_retry = on_retry
-        self._buttons = buttons
+        self._buttons = buttons or _no_buttons
         self._few_left = few_left
 
     async def fetch(self, job: Job, into: BinaryIO) -> int:
@@ -235,6 +235,10 @@ def _kept(pieces: Sequence[Piece], messages: Sequence[Message]) -> list[tuple[Se
 
 def _items_of(piece: Piece) -> Sequence[object]:
     return piece.job.reuse if piece.result is None else piece.result.files
+
+
+def _no_buttons(job: Job, *, as_photo: bool) -> None:
+    """Leave a result without buttons."""
 
 
 def _as_photo(job: Job, result: Result) -> bool:

@@ -6,10 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
+<<<<<<< HEAD
 from jobs.job import Job, Request, State
+=======
+from jobs.job import Request, SendAs, State
+>>>>>>> ab4beb2 (wip)
 from storage import jobs as rows
 from storage import ledger, people, results
-from storage.database import Connection, Database
+from storage.database import Connection, Database, Row
+
+_REPEATED = (
+    *("chat_id", "thread_id", "user_id", "reply_to", "language", "operation", "options"),
+    *("file_id", "file_unique_id", "file_kind", "file_name", "file_size", "provider", "task_id"),
+)
 
 
 class Dispatch(Protocol):
@@ -80,6 +89,17 @@ class Desk:
         for job_id in ids:
             self._dispatch.enqueue(requests[0].chat_id, job_id)
         return Accepted(tuple(ids))
+
+    async def repeat(self, row: Row, source: str, *, send_as: SendAs) -> None:
+        """Deliver what a job made once more, another way, while its provider has it: there is nothing to pay.
+
+        `row` is the delivered job's; the same `source` has effect once.
+        """
+        columns: dict[str, object] = {name: row[name] for name in _REPEATED}
+        async with self._db.begin() as conn:
+            job_id = await rows.add(conn, state=State.SUBMITTED, source=source, place=0, send_as=send_as, **columns)
+        if job_id is not None:
+            self._dispatch.enqueue(row["chat_id"], job_id)
 
     async def cancel(self, job_id: int) -> bool:
         """End a job without a result; False when it cannot be stopped any more."""

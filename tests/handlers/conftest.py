@@ -33,7 +33,7 @@ class Stage:
 
     async def say(self, message: dict[str, Any]) -> str:
         """Have the bot receive a message; give the last thing it has said since, or nothing."""
-        before = len(self.wire.sent())
+        before = len(self.wire.texts())
         await receive(self.app, message=message)
         said = self.wire.texts()[before:]
         return said[-1] if said else ""

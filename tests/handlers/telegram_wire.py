@@ -59,8 +59,12 @@ class Wire(BaseRequest):
     def _result(self, name: str, parameters: dict[str, Any]) -> object:
         if name == "getMe":
             return ME
+        chat = {"id": int(parameters.get("chat_id", 0)), "type": "private"}
+        if name == "sendMediaGroup":
+            return [{"message_id": next(_numbers), "date": 1, "chat": chat, **PHOTO} for _ in parameters["media"]]
+        if name == "getChatMember":
+            return {"status": "member", "user": {"id": int(parameters["user_id"]), "is_bot": False, "first_name": "B"}}
         if name == "sendMessage":
-            chat = {"id": int(parameters["chat_id"]), "type": "private"}
             return {"message_id": next(_numbers), "date": 1, "chat": chat, "text": parameters["text"]}
         return True
 
@@ -69,8 +73,14 @@ class Wire(BaseRequest):
         return [parameters for name, parameters in self.calls if name == "sendMessage"]
 
     def texts(self) -> list[str]:
-        """Give what was said so far."""
-        return [parameters["text"] for parameters in self.sent()]
+        """Give what was said so far, under pictures too."""
+        said = []
+        for name, parameters in self.calls:
+            if name == "sendMessage":
+                said.append(parameters["text"])
+            elif name == "sendMediaGroup":
+                said += [one["caption"] for one in parameters["media"] if "caption" in one]
+        return said
 
 
 @dataclass

@@ -11,7 +11,7 @@ from telegram.error import BadRequest
 
 from handlers.commands import ADMINS, EVERYONE, GROUP_ADMINS, publish_commands
 from handlers.guards import MOST, number
-from handlers.keyboards import Choice
+from handlers.presses import Press
 from imaging.operations import OPERATIONS
 from storage.ledger import Terms, quota
 from tests.handlers.conftest import WORDS, Stage, open_stage
@@ -145,7 +145,7 @@ async def test_hello_and_help(stage: Stage) -> None:
 async def test_admin_says_hello(stage: Stage) -> None:
     """An admin's first hello brings the admins' commands into their chat; others' hello does not."""
     await stage.say(message(PRIVATE, ANNA, "/start"))
-    assert stage.wire.calls[-1][0] == "sendMessage"
+    assert stage.wire.calls[-1][0] == "sendMediaGroup"
     await stage.say(message(ADMINS_CHAT, ADMIN, "/start"))
     assert (stage.wire.calls[-1][0], stage.wire.calls[-1][1]["scope"]["chat_id"]) == ("setMyCommands", 1)
 
@@ -175,7 +175,7 @@ async def test_door(tmp_path: Path) -> None:
     assert await stage.say(message(other, ANNA, "hello all")) == ""
     assert "-200" in await stage.say(message(other, ANNA, "/colorize"))
     buttons = message(PRIVATE, None, reply_to_message=message(PRIVATE, ANNA, **PHOTO))
-    await receive(stage.app, callback_query=press(ANNA, Choice("colorize", 7).pack(), buttons))
+    await receive(stage.app, callback_query=press(ANNA, Press("do", 7, ("colorize", "")).pack(), buttons))
     assert stage.wire.calls[-1][0] == "answerCallbackQuery"
     assert await stage.jobs() == []
     await stage.say(message(GROUP, ANNA, "/colorize", **PHOTO))

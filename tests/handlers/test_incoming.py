@@ -6,7 +6,7 @@ import pytest
 from telegram import Message
 
 from handlers.incoming import picture_in
-from handlers.keyboards import Choice
+from handlers.presses import Press
 from storage import chats
 from storage.ledger import Terms, quota
 from tests.handlers.conftest import WORDS, Stage
@@ -72,7 +72,7 @@ async def test_asked_first(stage: Stage) -> None:
     assert await stage.say(message(PRIVATE, ANNA, **PHOTO)) == ""
     (job,) = await stage.jobs()
     assert '"width":300' in job["options"]
-    assert await stage.say(message(PRIVATE, ANNA, **PHOTO)) == said("menu")
+    assert (await stage.say(message(PRIVATE, ANNA, **PHOTO))).startswith(said("menu"))
 
 
 async def test_asked_in_a_group(stage: Stage) -> None:
@@ -106,7 +106,7 @@ async def test_cancel(stage: Stage) -> None:
     assert await stage.say(message(PRIVATE, ANNA, "/cancel")) == said("nothing_to_cancel")
     await stage.say(message(PRIVATE, ANNA, "/colorize"))
     assert await stage.say(message(PRIVATE, ANNA, "/cancel")) == said("cancelled")
-    assert await stage.say(message(PRIVATE, ANNA, **PHOTO)) == said("menu")
+    assert (await stage.say(message(PRIVATE, ANNA, **PHOTO))).startswith(said("menu"))
 
 
 async def test_misunderstood(stage: Stage) -> None:
@@ -169,31 +169,39 @@ async def test_topic(stage: Stage) -> None:
 async def test_menu(stage: Stage) -> None:
     """A photo alone gets a button for each operation; a press makes the job, tidies the menu away and is answered."""
     photo = message(PRIVATE, ANNA, **PHOTO)
-    assert await stage.say(photo) == said("menu")
+    assert (await stage.say(photo)).startswith(said("menu"))
     rows = stage.wire.sent()[-1]["reply_markup"]["inline_keyboard"]
     data = [button["callback_data"] for row in rows for button in row]
-    assert [Choice.read(item) for item in data] == [
-        Choice(name, 7) for name in ("colorize", "enhance", "idphoto", "cutout")
+    assert [Press.read(item) for item in data] == [
+        Press("do", 7, ("colorize", "")),
+        Press("do", 7, ("enhance", "")),
+        Press("idphoto", 7, ("0",)),
+        Press("cutout", 7, ("0",)),
     ]
-    await receive(stage.app, callback_query=press(ANNA, data[3], message(PRIVATE, None, reply_to_message=photo)))
+    await receive(stage.app, callback_query=press(ANNA, data[1], message(PRIVATE, None, reply_to_message=photo)))
     (job,) = await stage.jobs()
+<<<<<<< HEAD
     assert (job["operation"], job["reply_to"], job["user_id"]) == ("cutout", photo["message_id"], 7)
     called = [name for name, _ in stage.wire.calls if name != "setMessageReaction"]
     assert called[-2:] == ["answerCallbackQuery", "deleteMessage"]
+=======
+    assert (job["operation"], job["reply_to"], job["user_id"]) == ("enhance", photo["message_id"], 7)
+    assert [name for name, _ in stage.wire.calls[-2:]] == ["answerCallbackQuery", "deleteMessage"]
+>>>>>>> ab4beb2 (wip)
 
 
 async def test_nervous_taps(stage: Stage) -> None:
     """Tapping a button twice makes one job, tapping another one makes another."""
     buttons = message(PRIVATE, None, reply_to_message=message(PRIVATE, ANNA, **PHOTO))
     for operation in ("colorize", "colorize", "enhance"):
-        await receive(stage.app, callback_query=press(ANNA, Choice(operation, 7).pack(), buttons))
+        await receive(stage.app, callback_query=press(ANNA, Press("do", 7, (operation, "")).pack(), buttons))
     assert [job["operation"] for job in await stage.jobs()] == ["colorize", "enhance"]
 
 
 async def test_somebody_elses_press(stage: Stage) -> None:
     """Only who sent the photo may press; anyone else gets a short note."""
     buttons = message(GROUP, None, reply_to_message=message(GROUP, ANNA, **PHOTO))
-    await receive(stage.app, callback_query=press(BORIS, Choice("colorize", 7).pack(), buttons))
+    await receive(stage.app, callback_query=press(BORIS, Press("do", 7, ("colorize", "")).pack(), buttons))
     assert stage.wire.calls[-1][1]["text"] == said("press_not_yours")
     assert await stage.jobs() == []
 
@@ -204,7 +212,7 @@ async def test_press_too_old(stage: Stage, case: str) -> None:
     photo = message(PRIVATE, ANNA, **PHOTO)
     answered: dict[str, Any] = {} if case == "photo deleted" else {"reply_to_message": photo}
     buttons = message(PRIVATE, None, **answered)
-    data = {"other version": "0:colorize:7", "nonsense": "1:dance:7"}.get(case, Choice("colorize", 7).pack())
+    data = {"other version": "1:colorize:7", "nonsense": "2:dance:7"}.get(case, Press("do", 7, ("colorize", "")).pack())
     await receive(stage.app, callback_query=press(ANNA, data, None if case == "inaccessible" else buttons))
     assert stage.wire.calls[-1][1]["text"] == said("press_too_old")
     assert await stage.jobs() == []
@@ -218,7 +226,7 @@ async def test_answering_too_late(stage: Stage) -> None:
     }
     photo = message(PRIVATE, ANNA, **PHOTO)
     buttons = message(PRIVATE, None, reply_to_message=photo)
-    await receive(stage.app, callback_query=press(ANNA, Choice("colorize", 7).pack(), buttons))
+    await receive(stage.app, callback_query=press(ANNA, Press("do", 7, ("colorize", "")).pack(), buttons))
     assert len(await stage.jobs()) == 1
     assert stage.wire.sent() == []
 
@@ -228,7 +236,7 @@ async def test_press_without_credits(stage: Stage) -> None:
     for _ in range(10):
         await stage.say(message(PRIVATE, ANNA, "/colorize", **PHOTO))
     buttons = message(PRIVATE, None, reply_to_message=message(PRIVATE, ANNA, **PHOTO))
-    await receive(stage.app, callback_query=press(ANNA, Choice("colorize", 7).pack(), buttons))
+    await receive(stage.app, callback_query=press(ANNA, Press("do", 7, ("colorize", "")).pack(), buttons))
     assert "used up" in stage.wire.texts()[-1]
     assert [name for name, _ in stage.wire.calls[-2:]] == ["sendMessage", "answerCallbackQuery"]
 

@@ -15,11 +15,18 @@ from hypothesis import strategies as st
 
 import handlers
 from handlers.commands import ADMINS, EVERYONE, GROUP_ADMINS, SALE
-from handlers.keyboards import Choice
+from handlers.keyboards import PHOTO
+from handlers.presses import Press
+from handlers.sizes import BACKGROUNDS
 from handlers.words import LONGEST_QUOTE, Words
 from imaging import errors
 from imaging.operations import OPERATIONS
+<<<<<<< HEAD
 from jobs.job import State
+=======
+from imaging.presets import PRESETS
+from imaging.sheet import PAPERS
+>>>>>>> ab4beb2 (wip)
 
 WORDS = Words()
 ROOM = Path(handlers.__file__).parent
@@ -28,7 +35,11 @@ HOUSE = ROOM.parent
 BUILT = {
     "command_": [*EVERYONE, *ADMINS, *GROUP_ADMINS, *SALE, "start"],
     "ask_": list(OPERATIONS),
-    "button_": list(OPERATIONS),
+    "button_": [*OPERATIONS, "auto", "person", "object", "stamp"],
+    "colour_": list(BACKGROUNDS.values()),
+    "paper_": list(PAPERS),
+    **{prefix: ["language", "send_as", "id_size", "id_background"] for prefix in ("setting_", "which_", "default_")},
+    "send_as_": ["photo", "file", "both"],
     "done_": list(OPERATIONS),
     "note_": ["converted", "shrunk", "first_frame", "cap_missed"],
     "refused_": ["spend_cap", "too_many_jobs", "member_cap", "person_cap", "too_fast"],
@@ -223,16 +234,22 @@ def test_quotes_are_tame(word: str) -> None:
         assert not set(quoted) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-@given(st.sampled_from(sorted(OPERATIONS)), st.integers(min_value=0, max_value=2**52))
-def test_callback_data(operation: str, user_id: int) -> None:
+@given(st.sampled_from(sorted(PRESETS)), st.integers(-(2**52), 2**52), st.sampled_from(list(BACKGROUNDS)))
+def test_callback_data(preset: str, user_id: int, background: str) -> None:
     """Every press fits Telegram's 64 bytes and is read as what was packed."""
-    choice = Choice(operation, user_id)
-    assert 1 <= len(choice.pack().encode()) <= 64
-    assert Choice.read(choice.pack()) == choice
+    for press in (
+        Press("do", user_id, ("idphoto", f"{preset} {background}")),
+        Press("size", user_id, (str(2**40), preset)),
+        Press("choose", user_id, ("id_background", "-")),
+        Press("page", user_id, (PHOTO, "6")),
+        Press("start", user_id),
+    ):
+        assert 1 <= len(press.pack().encode()) <= 64
+        assert Press.read(press.pack()) == press
 
 
-@given(st.none() | st.text(max_size=64))
+@given(st.none() | st.text(max_size=64) | st.text("2:-0159do", max_size=12).map("2:do:".__add__))
 def test_any_callback_data(data: str | None) -> None:
     """Data from elsewhere is read as nothing, or as what packs into the same press."""
-    choice = Choice.read(data)
-    assert choice is None or Choice.read(choice.pack()) == choice
+    press = Press.read(data)
+    assert press is None or Press.read(press.pack()) == press

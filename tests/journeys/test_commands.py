@@ -44,9 +44,9 @@ async def test_photo_comes_back_developed_and_paid(house: House, wish: str, way:
 
 
 async def test_a_photo_alone_gets_buttons(house: House) -> None:
-    """In a private chat a photo alone gets one button per operation, and pressing one does it."""
+    """In a private chat a photo alone gets buttons for every operation, and pressing one does it."""
     ann = await house.person()
-    scene = Scene("button", "button", "Cut out", SMALL, Want("PNG", background="transparent"))
+    scene = Scene("button", "button", "Enhance 2×", SMALL, Want("JPEG", scale=2))
     reply = await play(scene, ann, ann.chat, "darkroom_bot")
     check(scene, await house.tg.download(reply))
 

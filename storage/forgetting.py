@@ -1,0 +1,51 @@
+"""Forgetting a person: all that says who they are or what they sent. The ledger keeps its sums, without names."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from storage.database import Connection
+from storage.tables import album_pictures, chats, expectations, inbox, jobs, ledger, offers, preferences, results
+
+_person: sa.BindParameter[int] = sa.bindparam("person")
+_unfinished = sa.select(jobs.c.id).where((jobs.c.user_id == _person) & (jobs.c.told == 0))
+_of_person = sa.select(jobs.c.file_unique_id).where(jobs.c.user_id == _person)
+_forget = [
+    sa.delete(results).where(results.c.file_unique_id.in_(_of_person)),
+    sa.delete(jobs).where((jobs.c.user_id == _person) & (jobs.c.told == 1)),
+    *(sa.delete(table).where(table.c.user_id == _person) for table in (expectations, album_pictures, offers)),
+    # A private chat has its person's id. What an operator decided about it stays, or forgetting would be a way round.
+    sa.update(chats).where(chats.c.chat_id == _person).values(title=None, username=None, language=None),
+    sa.delete(preferences).where(preferences.c.chat_id == _person),
+    sa.update(ledger).where(ledger.c.chat_id == _person).values(note=None),
+]
+# Today's rows still count for the person's own limits; tomorrow they are sums like all others.
+_forget_spender = (
+    sa.update(ledger)
+    .where((ledger.c.user_id == _person) & (ledger.c.chat_id != _person) & (ledger.c.day != sa.bindparam("today")))
+    .values(user_id=None)
+)
+# Updates are Telegram's JSON without spaces. The number stays, so that a repeated update is known as such.
+_blank = (
+    sa.update(inbox)
+    .where(
+        inbox.c.body.like(sa.bindparam("sign"))
+        & (inbox.c.done_at.is_not(None) | (inbox.c.update_id == sa.bindparam("current")))
+    )
+    .values(body='{"update_id":' + sa.cast(inbox.c.update_id, sa.String) + "}")
+)
+
+
+async def unfinished(conn: Connection, user_id: int) -> Sequence[int]:
+    """Give the ids of the person's jobs that are not done yet."""
+    return [row["id"] for row in await conn.all(_unfinished, person=user_id)]
+
+
+async def forget(conn: Connection, user_id: int, update_id: int) -> None:
+    """Delete what is kept about a person; `update_id` is the update that asked for it."""
+    for statement in _forget:
+        await conn.all(statement, person=user_id)
+    await conn.all(_forget_spender, person=user_id, today=datetime.now(UTC).date().isoformat())
+    for end in (",", "}"):
+        await conn.all(_blank, sign=f'%"id":{user_id}{end}%', current=update_id)
