@@ -35,6 +35,7 @@ class Intake:
         self._bot = bot
         self._queue = queue
         self._metrics = metrics
+        self._under_way: set[int] = set()  # queued here, not yet handled
         self._done: list[int] = []
         self._marking: asyncio.Task[None] | None = None
 
@@ -46,7 +47,7 @@ class Intake:
         await self._enqueue(fresh)
 
     async def replay(self) -> None:
-        """Queue what an earlier process wrote down but did not handle."""
+        """Queue what an earlier process wrote down but did not handle; what came by webhook meanwhile is queued."""
         async with self._db.read() as conn:
             waiting = await inbox.waiting(conn)
         if waiting:
@@ -55,6 +56,9 @@ class Intake:
 
     async def _enqueue(self, updates: Sequence[RawUpdate]) -> None:
         for raw in updates:
+            if raw["update_id"] in self._under_way:
+                continue
+            self._under_way.add(raw["update_id"])
             self._metrics.update(next((kind for kind in ALLOWED_UPDATES if kind in raw), "other"))
             try:
                 update = Update.de_json(dict(raw), self._bot)
@@ -66,6 +70,7 @@ class Intake:
 
     def handled(self, update_id: int) -> None:
         """Remember, soon, that the update needs no handling any more."""
+        self._under_way.discard(update_id)
         self._done.append(update_id)
         if self._marking is None or self._marking.done():
             self._marking = asyncio.create_task(self._mark())

@@ -122,6 +122,13 @@ async def test_replay_after_a_restart(door: Door, bot: ExtBot[None], logs: list[
     assert later.queued() == []
 
 
+async def test_replay_after_the_webhook_opened(door: Door) -> None:
+    """What Telegram sends while the bot still starts is handled once, although it stands in the inbox already."""
+    await door.intake.accept([update(1)])
+    await door.intake.replay()
+    assert door.queued() == [1]
+
+
 async def test_handled_updates_are_marked_together(door: Door) -> None:
     """Marks made in one moment, and while others are written, all reach the inbox."""
     await door.intake.accept([update(number) for number in range(1, 31)])
