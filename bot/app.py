@@ -27,12 +27,8 @@ from bot.metrics import Metrics
 from bot.pacing import Pacer
 from bot.settings import Settings
 from bot.web import make_app, serving
-<<<<<<< HEAD
 from bot.windows import SMALL
-from handlers.commands import publish_commands
-=======
 from handlers.commands import publish_commands, publish_profile
->>>>>>> ab4beb2 (wip)
 from handlers.context import CONTEXT_TYPES, App, House
 from handlers.progress import ProgressScreen
 from handlers.words import Words

@@ -20,27 +20,18 @@ from handlers.cutout import cutout
 from handlers.enhance import enhance
 from handlers.errors import on_error
 from handlers.export import export
-<<<<<<< HEAD
-from handlers.groups import became_supergroup
+from handlers.groups import became_supergroup, membership
 from handlers.history import again, cancel, jobs
 from handlers.idphoto import idphoto
-from handlers.incoming import PICTURED, photo, pressed, something_else
-=======
-from handlers.groups import became_supergroup, membership
-from handlers.idphoto import idphoto
-from handlers.incoming import PICTURED, cancel, photo, something_else
+from handlers.incoming import PICTURED, photo, something_else
 from handlers.keyboards import result_buttons
->>>>>>> ab4beb2 (wip)
 from handlers.members import membercap, timezone
 from handlers.overview import chat, chats_, chats_turned, jobs_all, log, provider_switched, providers
 from handlers.payments import buy, checkout, given_back, pack_chosen, paid, payments, paysupport, refund
-<<<<<<< HEAD
-from handlers.progress import stop
-=======
 from handlers.preferences import settings
 from handlers.presets import presets
 from handlers.privacy import forgetme, privacy
->>>>>>> ab4beb2 (wip)
+from handlers.progress import stop
 from handlers.quota import quota
 from handlers.requests import some
 from handlers.start import help_, id_, start, unknown_command

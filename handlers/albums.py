@@ -8,7 +8,7 @@ from telegram import Message, Update
 
 from handlers.addressing import is_private, speaker_of
 from handlers.context import Context
-from handlers.keyboards import menu
+from handlers.keyboards import menu, menu_words
 from handlers.requests import make_requests, submit
 from handlers.wishes import Gathering, Placed, Wish
 from imaging.operations import load
@@ -98,7 +98,9 @@ async def _do(context: Context, gathering: Gathering) -> None:
         await tell_unseen(context, asked, pictures)
     elif not await _join(context, gathering.first, pictures) and is_private(gathering.first):
         message = gathering.first
-        await context.reply(message, context.say("menu"), menu(context, speaker_of(message)))
+        largest = max((one.picture for one in pictures), key=lambda one: max(one.width or 0, one.height or 0))
+        buttons = menu(context.say, speaker_of(message), largest)
+        await context.reply(message, menu_words(context.say, largest), buttons)
 
 
 def _source(message: Message) -> str:

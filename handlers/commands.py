@@ -15,14 +15,10 @@ from telegram.error import TelegramError
 
 from handlers.words import ENGLISH, Words
 
-<<<<<<< HEAD
-EVERYONE = ("colorize", "enhance", "idphoto", "cutout", "quota", "jobs", "again", "cancel", "help", "id")
-=======
 EVERYONE = (
     *("colorize", "enhance", "idphoto", "cutout", "presets"),
-    *("quota", "settings", "cancel", "help", "privacy", "forgetme", "id"),
+    *("quota", "jobs", "again", "settings", "cancel", "help", "privacy", "forgetme", "id"),
 )
->>>>>>> ab4beb2 (wip)
 SALE = ("buy", "paysupport")
 GROUP_ADMINS = ("membercap", "timezone")
 ADMINS = (

@@ -42,11 +42,8 @@ class House:
 
     `costs` are credits per operation name, at the most; `least_costs` at the least, where that differs. `packs` are
     Telegram Stars by credits for sale. `blocked` are the chats and people who may not come in, as in the database.
-<<<<<<< HEAD
     `latency` gives a provider's seconds per request lately. `errands` go on after their handlers have returned.
-=======
-    `latency` gives a provider's seconds per request lately. `keep_days`: how long finished jobs are kept.
->>>>>>> ab4beb2 (wip)
+    `keep_days`: how long finished jobs are kept.
     """
 
     db: "Database"
@@ -61,35 +58,22 @@ class House:
     blocked: set[int] = field(default_factory=set)
     providers: Providers | None = None
     latency: Callable[[str], float | None] = lambda _: None
-<<<<<<< HEAD
     errands: Errands = field(default_factory=Errands)
-=======
     keep_days: int = 30
->>>>>>> ab4beb2 (wip)
 
 
 class Hall:
     """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it.
 
-<<<<<<< HEAD
-    `met`: what the chats looked like when last seen, by id (handlers.addressing.door). `members`: by (chat, person),
-    who is a group's admin and until when (time.monotonic) that is believed (handlers.guards). `albums` are
-    coming in; of `albums_told` the bot could see but one picture.
-=======
     `members`: by (chat, person), who is a group's admin and until when (time.monotonic) that is believed
-    (handlers.guards).
->>>>>>> ab4beb2 (wip)
+    (handlers.guards). `albums` are coming in; of `albums_told` the bot could see but one picture.
     """
 
     house: House
 
     def __init__(self) -> None:
-<<<<<<< HEAD
         self.albums: dict[tuple[int, str], Gathering] = {}
         self.albums_told: set[tuple[int, str | None]] = set()
-        self.met: dict[int, tuple[str, str | None, str | None]] = {}
-=======
->>>>>>> ab4beb2 (wip)
         self.members: dict[tuple[int, int], tuple[float, bool]] = {}
 
 

@@ -8,6 +8,7 @@ from handlers.context import Context
 from handlers.incoming import accept
 from handlers.keyboards import PHOTO
 from handlers.pressed import Act, Pressed, StaleError
+from handlers.wishes import Wish
 from imaging.errors import ArgumentError
 from imaging.operations import OPERATIONS, Cutout, IdPhoto, Operation, load
 from jobs.job import Job, Picture, State
@@ -31,7 +32,8 @@ async def do(pressed: Pressed, context: Context) -> str | None:
         raise StaleError from None
     # Keyed by the button, not by the press: a nervous second tap makes no second job.
     source = f"c{pressed.message.message_id}:{name}:{words}"[:_SOURCE]
-    if not await accept(context, asked, pressed.person, source, picture, operation):
+    shown = None if asked is pressed.message else asked
+    if not await accept(context, asked, pressed.person, source, picture, Wish(operation), shown):
         return None
     await pressed.answer(context, context.say("press_taken"))
     if asked is not pressed.message:
@@ -101,7 +103,7 @@ async def redo(pressed: Pressed, context: Context) -> str | None:
     row = await pressed.row(context)
     operation = _on_background(load(row["operation"], row["options"]), pressed.press.second)
     source = f"c{pressed.message.message_id}:redo:{pressed.press.second}"[:_SOURCE]
-    if not await accept(context, pressed.message, pressed.person, source, _original(row), operation):
+    if not await accept(context, pressed.message, pressed.person, source, _original(row), Wish(operation)):
         return None
     markup = keyboards.under_result(context.say, Job.of(row), as_photo=bool(pressed.message.photo))
     await pressed.show(context, "", markup)
@@ -124,7 +126,8 @@ async def again(pressed: Pressed, context: Context) -> str | None:
     row = await pressed.row(context)
     operation = load(row["operation"], row["options"])
     source = f"c{pressed.query.id}"
-    taken = await accept(context, pressed.message, pressed.person, source, _original(row), operation)
+    wish = Wish(operation, fresh=True)
+    taken = await accept(context, pressed.message, pressed.person, source, _original(row), wish)
     return context.say("press_taken") if taken else None
 
 

@@ -8,28 +8,17 @@ from telegram import ExternalReplyInfo, ForceReply, Message, Update
 from telegram.ext.filters import MessageFilter
 
 from handlers.addressing import command_in, is_private, speaker_of
-<<<<<<< HEAD
 from handlers.albums import gather, pictures_of, tell_unseen
 from handlers.context import Context
 from handlers.errors import misunderstood
-from handlers.keyboards import Choice, menu
+from handlers.keyboards import menu, menu_words
 from handlers.links import BadLinkError, link_in
 from handlers.requests import make_requests, submit, without_fresh
 from handlers.wishes import Placed, Wish
 from handlers.words import Param
 from imaging.errors import ArgumentError
-from imaging.operations import OPERATIONS, Operation, load
-from jobs.job import Picture
-=======
-from handlers.context import Context, topic_of
-from handlers.errors import misunderstood, refusal
-from handlers.keyboards import menu, menu_words
-from handlers.words import Param
-from imaging.errors import ArgumentError
 from imaging.operations import Operation, load
-from jobs.dispatch import Refused
-from jobs.job import Picture, Request
->>>>>>> ab4beb2 (wip)
+from jobs.job import Picture
 from storage import chats
 
 # Picture files that people have and Python's table of media types may not know.
@@ -92,14 +81,10 @@ async def take(
         return
     picture, link = picture_in(message), None
     try:
-<<<<<<< HEAD
         typed, fresh = without_fresh(context.typed)
         if picture is None:
             link, typed = link_in(typed)
-        wish = Wish(operation := kind.parse(typed), fresh)
-=======
-        operation = (parse or kind.parse)(context.typed)
->>>>>>> ab4beb2 (wip)
+        wish = Wish(operation := (parse or kind.parse)(typed), fresh)
     except ArgumentError as error:
         await context.reply(message, misunderstood(context, error))
         return
@@ -128,7 +113,6 @@ async def accept(
     wish: Wish,
     shown: Message | None = None,
 ) -> bool:
-<<<<<<< HEAD
     """Hand the request to the desk; the answer goes to `message`. False: refused, and the person knows.
 
     `shown`: the message with the picture if it is another one; if it is of an album, all of that is meant.
@@ -141,26 +125,6 @@ async def accept(
     if shown and shown.media_group_id and taken:
         await tell_unseen(context, message, pictures)
     return taken
-=======
-    """Hand the request to the desk; the answer goes to `message`. False: refused, and the person knows."""
-    request = Request(
-        chat_id=message.chat_id,
-        thread_id=topic_of(message),
-        user_id=user_id,
-        reply_to=message.message_id,
-        source=source,
-        place=0,
-        picture=picture,
-        operation=operation,
-        language=context.known_language,
-        send_as=context.send_as,
-    )
-    outcome = await context.house.desk.accept([request])
-    if isinstance(outcome, Refused):
-        await context.reply(message, await refusal(context, message.chat_id, outcome))
-        return False
-    return True
->>>>>>> ab4beb2 (wip)
 
 
 async def ask(context: Context, message: Message, person: int, operation: Operation, words: str) -> None:
@@ -198,14 +162,9 @@ async def photo(update: Update, context: Context) -> None:
         # After the job is written down: if we die in between, the photo is taken twice as one job, not lost.
         async with context.house.db.begin() as conn:
             await chats.forget_expected(conn, message.chat_id, person)
-<<<<<<< HEAD
     elif is_private(message) and not message.media_group_id:
-        await context.reply(message, context.say("menu"), menu(context, person))
-=======
-    elif is_private(message):
         words, buttons = menu_words(context.say, picture), menu(context.say, person, picture)
         await context.reply(message, words, buttons)
->>>>>>> ab4beb2 (wip)
 
 
 async def something_else(update: Update, context: Context) -> None:
@@ -242,33 +201,5 @@ async def _link_taken(context: Context, message: Message) -> bool:
     wish = Wish(load(expected.operation, expected.options))
     await accept(context, message, person, f"m{message.message_id}", link, wish)
     async with context.house.db.begin() as conn:
-<<<<<<< HEAD
         await chats.forget_expected(conn, message.chat_id, person)
     return True
-
-
-async def pressed(update: Update, context: Context) -> None:
-    """Do what a button under a photo says. Every press is answered, also one nobody understands any more."""
-    query = update.callback_query
-    if query is None:
-        return
-    choice = Choice.read(query.data)
-    buttons = query.message if isinstance(query.message, Message) else None
-    asked = buttons.reply_to_message if buttons else None
-    picture = picture_in(asked)
-    if choice and choice.user_id != query.from_user.id:
-        await context.quietly(query.answer(context.say("press_not_yours")))
-    elif choice is None or buttons is None or asked is None or picture is None:
-        await context.quietly(query.answer(context.say("press_too_old")))
-    else:
-        # Keyed by the button, not by the press: a nervous second tap makes no second job.
-        source = f"c{buttons.message_id}:{choice.operation}"
-        wish = Wish(OPERATIONS[choice.operation]())
-        taken = await accept(context, asked, choice.user_id, source, picture, wish, asked)
-        await context.quietly(query.answer(context.say("press_taken") if taken else None))
-        if taken:
-            await context.quietly(buttons.delete())
-=======
-        forgot = await chats.forget_expected(conn, message.chat_id, speaker_of(message))
-    await context.reply(message, context.say("cancelled" if forgot else "nothing_to_cancel"))
->>>>>>> ab4beb2 (wip)

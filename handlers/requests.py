@@ -42,7 +42,8 @@ def make_requests(
             place=placed.message_id if several else 0,
             picture=placed.picture,
             operation=wish.operation,
-            language=context.house.words.match(context.language),
+            language=context.known_language,
+            send_as=context.send_as,
             album=message.message_id if several else None,
             fresh=wish.fresh,
         )

@@ -6,11 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
-<<<<<<< HEAD
-from jobs.job import Job, Request, State
-=======
-from jobs.job import Request, SendAs, State
->>>>>>> ab4beb2 (wip)
+from jobs.job import Job, Request, SendAs, State
 from storage import jobs as rows
 from storage import ledger, people, results
 from storage.database import Connection, Database, Row

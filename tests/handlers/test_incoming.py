@@ -180,14 +180,9 @@ async def test_menu(stage: Stage) -> None:
     ]
     await receive(stage.app, callback_query=press(ANNA, data[1], message(PRIVATE, None, reply_to_message=photo)))
     (job,) = await stage.jobs()
-<<<<<<< HEAD
-    assert (job["operation"], job["reply_to"], job["user_id"]) == ("cutout", photo["message_id"], 7)
+    assert (job["operation"], job["reply_to"], job["user_id"]) == ("enhance", photo["message_id"], 7)
     called = [name for name, _ in stage.wire.calls if name != "setMessageReaction"]
     assert called[-2:] == ["answerCallbackQuery", "deleteMessage"]
-=======
-    assert (job["operation"], job["reply_to"], job["user_id"]) == ("enhance", photo["message_id"], 7)
-    assert [name for name, _ in stage.wire.calls[-2:]] == ["answerCallbackQuery", "deleteMessage"]
->>>>>>> ab4beb2 (wip)
 
 
 async def test_nervous_taps(stage: Stage) -> None:

@@ -21,12 +21,9 @@ from handlers.sizes import BACKGROUNDS
 from handlers.words import LONGEST_QUOTE, Words
 from imaging import errors
 from imaging.operations import OPERATIONS
-<<<<<<< HEAD
-from jobs.job import State
-=======
 from imaging.presets import PRESETS
 from imaging.sheet import PAPERS
->>>>>>> ab4beb2 (wip)
+from jobs.job import State
 
 WORDS = Words()
 ROOM = Path(handlers.__file__).parent
