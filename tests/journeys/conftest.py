@@ -81,7 +81,6 @@ class House:
         finally:
             await db.close()
 
-
     async def books_balance(self) -> bool:
         """Audit the bot's database, as `darkroom audit` does; shows what differs."""
         found = await find_differences(self.settings)
@@ -115,6 +114,12 @@ async def closed_house(tmp_path: Path, engine_url: str) -> AsyncIterator[House]:
 def make_settings(**values: Any) -> Settings:
     """Build settings that nothing around the test can change."""
     return Settings(bot_token=SecretStr(TOKEN), **values)
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a chat have many messages a second, where a journey is not about how fast they may come."""
+    monkeypatch.setattr("bot.windows.CHAT_WINDOW", (30, 1.0))
 
 
 @pytest.fixture

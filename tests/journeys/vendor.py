@@ -22,6 +22,8 @@ import random
 import signal
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,7 @@ class Vendor:
 
     def __init__(self, seconds: tuple[float, float], answer: tuple[float, float], seed: int) -> None:
         self.url = ""
+        self.links: list[str] = []  # image_url of the POSTs that had one
         self._seconds, self._answer = seconds, answer
         self._random = random.Random(seed)  # noqa: S311  chaos that can be repeated
         self._pictures: defaultdict[str, Picture] = defaultdict(Picture)
@@ -93,6 +96,7 @@ class Vendor:
 
     async def _post(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
         fields, data = _form(request.headers.get("Content-Type", ""), await _body(request))
+        self.links += [fields["image_url"]] if "image_url" in fields else []
         sha = hashlib.sha256(data).hexdigest()
         picture = self._pictures[sha]
         picture.posts += 1
@@ -189,6 +193,20 @@ def _blank(extension: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 48), "teal").save(out, {"jpg": "JPEG"}.get(extension, extension.upper()))
     return out.getvalue()
+
+
+@asynccontextmanager
+async def running(seconds: float = 0.0) -> AsyncIterator[Vendor]:
+    """Have a vendor in this process whose tasks take so long."""
+    vendor = Vendor((seconds, seconds), (0.0, 0.0), 1)
+    runner = web.ServerRunner(web.Server(vendor.handle, access_log=None), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    vendor.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield vendor
+    finally:
+        await runner.cleanup()
 
 
 async def serve(arguments: argparse.Namespace) -> None:
