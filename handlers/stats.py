@@ -57,9 +57,10 @@ def _caption(context: Context, span: str, figures: Figures) -> str:
 
 
 def draw(title: str, figures: Figures) -> bytes:
-    """Draw the figures as a PNG of 1024x1280 pixels, the largest that Telegram leaves as it is. Raises ImportError without matplotlib.
+    """Draw the figures as a PNG of 1024x1280 pixels, the largest that Telegram leaves as it is.
 
-    Takes a second of CPU: call it in a thread. matplotlib is loaded here because few ever ask for it.
+    Takes a second of CPU: call it in a thread. Raises ImportError without matplotlib, which is loaded here because few
+    ever ask for it.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  see above
 
