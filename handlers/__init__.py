@@ -26,7 +26,7 @@ from handlers.idphoto import idphoto
 from handlers.incoming import PICTURED, photo, something_else
 from handlers.keyboards import result_buttons
 from handlers.members import membercap, timezone
-from handlers.overview import chat, chats_, chats_turned, jobs_all, log, provider_switched, providers
+from handlers.overview import chat, chats_, chats_turned, log, provider_switched, providers
 from handlers.payments import buy, checkout, given_back, pack_chosen, paid, payments, paysupport, refund
 from handlers.preferences import settings
 from handlers.presets import presets
@@ -86,7 +86,6 @@ def register(application: App, house: House) -> None:
             OnCommand(stats, "stats"),
             OnCommand(export, "export"),
             OnCommand(log, "log"),
-            OnCommand(jobs_all, "jobs"),  # /jobs all
             OnCommand(payments, "payments"),
             OnCommand(refund, "refund"),
             CallbackQueryHandler(chats_turned, r"^a:chats:(top|recent|blocked):\d{1,6}$"),

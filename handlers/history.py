@@ -8,6 +8,7 @@ from telegram import Message, Update
 
 from handlers.addressing import speaker_of
 from handlers.context import Context
+from handlers.overview import jobs_all
 from handlers.requests import submit
 from jobs.job import Request
 from storage import chats
@@ -31,9 +32,12 @@ async def _recent(context: Context, message: Message) -> list[list[Row]]:
 
 
 async def jobs(update: Update, context: Context) -> None:
-    """/jobs: one's own recent and running photos in this chat."""
+    """/jobs: one's own recent and running photos in this chat; `/jobs all`, for admins, everyone's."""
     message = update.message
     if message is None:
+        return
+    if context.typed.strip().lower() == "all":
+        await jobs_all(update, context)
         return
     recent = await _recent(context, message)
     if not recent:
