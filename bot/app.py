@@ -118,6 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(application.shutdown)
         stack.push_async_callback(metrics.close)
         stack.push_async_callback(progress.close)
+        stack.callback(runner.close)
         stack.push_async_callback(dispatch.stop, STOP_SECONDS)
         await application.start()
         stack.push_async_callback(_stop_handling, application)

@@ -53,6 +53,12 @@ class Albums:
             piece.close()
         return True
 
+    def close(self) -> None:
+        """Let go of albums that are not complete; the next start fetches their results again."""
+        for piece in self._here.values():
+            piece.close()
+        self._here.clear()
+
     async def check(self, job_id: int) -> None:
         """Send the album of a job if nothing of it is missing any more."""
         async with self._db.read() as conn:

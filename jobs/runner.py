@@ -133,6 +133,10 @@ class Runner:
             await self._albums.check(job_id)
         return True
 
+    def close(self) -> None:
+        """Let go of what waits for the rest of its album."""
+        self._albums.close()
+
     async def _load(self, job_id: int) -> Job | None:
         async with self._db.read() as conn:
             row = await rows.get(conn, job_id)

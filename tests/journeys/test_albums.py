@@ -73,7 +73,7 @@ async def test_the_command_first(house: House) -> None:
 
 
 async def test_a_reply_to_any_picture_means_all(closed_house: House) -> None:
-    """In a group where the bot sees everything, Ben's album is done when Ann answers one of it, also after a restart."""
+    """In a group where the bot sees everything, Ben's album is done when Ann answers one of it, restart or not."""
     await closed_house.tg.add_bot(closed_house.tg.token, "darkroom_bot", privacy=False)
     async with closed_house.bot():
         ann, ben = await closed_house.person("Ann"), await closed_house.person("Ben")
@@ -114,7 +114,7 @@ async def test_credits_for_some_of_them(closed_house: House) -> None:
 
 
 async def test_privacy_mode_hides_the_rest(house: House) -> None:
-    """In a group the bot sees the captioned picture only: it does that one, and says once what to do about the others."""
+    """In a group the bot sees the captioned picture only: it does that and says once what to do with the rest."""
     ann = await house.person()
     group = await house.tg.group("Family", [ann])
     asked = await ann.send_album(group, pictures=PICTURES, caption="/enhance@darkroom_bot 1")

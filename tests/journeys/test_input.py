@@ -42,7 +42,7 @@ async def test_links_that_nobody_opens_for_a_stranger(house: House, link: str) -
     """A link into a private network, with a password, or to nowhere is refused with what to send instead."""
     ann = await house.person()
     told = await answer(ann.chat, await ann.send(text=f"/colorize {link}"))
-    assert "can’t open that link" in told.words
+    assert "open that link" in told.words
 
 
 async def test_a_name_that_leads_inside(house: House) -> None:
@@ -74,7 +74,7 @@ async def test_anything_else_gets_one_sentence(house: House) -> None:
 
 
 async def test_an_id_photo_for_a_form(house: House) -> None:
-    """A form wants 600 dpi and a small file: the photo has both; what cannot be so small is said to be as small as can."""
+    """A form wants 600 dpi and a small file: the photo has both; what cannot be so small says so."""
     ann = await house.person()
     asked = await ann.send_photo(photo=jpeg("astronaut", longest=480), caption="/idphoto 35x45mm@600 <40kb")
     done = await answer(ann.chat, asked, result=True)
