@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from engine.operators import Developed, develop
+from imaging.operations import Operation
+
 # The head with hair or cap, down to a row given as the last two points' y; pixels of the originals.
 ASTRONAUT_HEAD = (
     *((233, 16), (255, 22), (275, 33), (288, 45), (296, 60), (300, 85), (297, 105), (285, 120), (270, 135)),
@@ -23,13 +26,25 @@ HOPPER_HEAD = (
 @cache
 def photo(name: str) -> Image.Image:
     """Open a photograph as RGB: "hopper", or a name of scikit-image's data."""
-    package, path = ("skimage", f"data/{name}.png")
+    package, path = ("skimage", f"data/{name}.{'jpg' if name == 'rocket' else 'png'}")
     if name == "hopper":
         package, path = ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
     spec = find_spec(package)
     assert spec
     assert spec.origin
     return Image.open(Path(spec.origin).parent / path).convert("RGB")
+
+
+@cache
+def grey(name: str) -> Image.Image:
+    """Open a photograph as its black-and-white print."""
+    return photo(name).convert("L").convert("RGB")
+
+
+@cache
+def developed(operation: Operation, name: str, *, old: bool = False) -> Developed:
+    """Develop a photograph, or its black-and-white print, once for all tests that look at the same result."""
+    return develop(operation, grey(name) if old else photo(name))
 
 
 def overlap(alpha: Image.Image, outline: tuple[tuple[int, int], ...]) -> float:

@@ -8,17 +8,18 @@ from PIL import Image
 from engine.operators import develop
 from imaging.operations import Colorize
 
-from .pictures import array, photo
+from .pictures import array, developed, grey, photo
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee"])
 def test_colours_come_and_lightness_stays(name: str) -> None:
     """A grey photo gets chroma everywhere it matters, and its lightness moves by a few steps at most."""
-    grey = photo(name).convert("L").convert("RGB")
-    result = develop(Colorize(), grey)
+    result = developed(Colorize(), name, old=True)
     assert result.image
-    assert (result.image.size, result.image.mode) == (grey.size, "RGB")
-    before, after = (cv2.cvtColor(np.asarray(each), cv2.COLOR_RGB2Lab).astype(int) for each in (grey, result.image))
+    assert (result.image.size, result.image.mode) == (photo(name).size, "RGB")
+    before, after = (
+        cv2.cvtColor(np.asarray(each), cv2.COLOR_RGB2Lab).astype(int) for each in (grey(name), result.image)
+    )
     assert np.hypot(after[..., 1] - 128, after[..., 2] - 128).mean() > 4
     assert np.percentile(np.abs(after[..., 0] - before[..., 0]), 99) <= 4
     assert "no neural weights" in result.detail
@@ -26,7 +27,7 @@ def test_colours_come_and_lightness_stays(name: str) -> None:
 
 def test_skin_is_warmer_than_the_wall() -> None:
     """On a portrait the face is redder than the background behind it."""
-    pixels = array(develop(Colorize(), photo("astronaut").convert("L").convert("RGB")).image)
+    pixels = array(developed(Colorize(), "astronaut", old=True).image)
     warmth = pixels[..., 0] - pixels[..., 2]
     assert warmth[95:140, 205:245].mean() > warmth[5:60, 350:400].mean() + 25
 
@@ -41,9 +42,9 @@ def test_sky_is_blue_and_grass_green() -> None:
 
 def test_old_colours_are_put_aside() -> None:
     """A colour photo comes out as its black-and-white copy does, but for rounding."""
-    image = photo("coffee")
+    image = photo("coffee").resize((300, 200))
     lab = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2Lab)
     lab[..., 1:] = 128
-    grey = Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB))
-    one, two = (array(develop(Colorize(), each).image) for each in (image, grey))
+    toneless = Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB))
+    one, two = (array(develop(Colorize(), each).image) for each in (image, toneless))
     assert np.percentile(np.abs(one - two), 99) <= 6
