@@ -25,7 +25,7 @@ async def on_press(update: Update, context: Context) -> None:
     if press is None or message is None or act is None:
         await context.quietly(query.answer(context.say("press_too_old")))
         return
-    pressed = Pressed(press, query, message, update.update_id)
+    pressed = Pressed(press, query, message)
     if query.from_user.id != press.user_id and not await decides(context, message.chat, query.from_user.id):
         toast: str | None = context.say("press_not_yours")
     else:

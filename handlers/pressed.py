@@ -20,12 +20,11 @@ class StaleError(Exception):
 
 @dataclass(slots=True)
 class Pressed:
-    """`press` came with `query` on a button under the bot's `message`, as update `update_id`."""
+    """`press` came with `query` on a button under the bot's `message`."""
 
     press: Press
     query: CallbackQuery
     message: Message
-    update_id: int
     answered: bool = False
 
     async def answer(self, context: Context, toast: str | None) -> None:

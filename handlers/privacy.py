@@ -37,7 +37,7 @@ async def forget(pressed: Pressed, context: Context) -> str | None:
     for job_id in unfinished:
         await house.desk.cancel(job_id)
     async with house.db.begin() as conn:
-        await forgetting.forget(conn, pressed.person, pressed.update_id)
+        await forgetting.forget(conn, pressed.person)
     await pressed.show(context, context.say("forgotten"), None)
     return None
 

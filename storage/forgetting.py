@@ -29,10 +29,7 @@ _forget_spender = (
 # Updates are Telegram's JSON without spaces. The number stays, so that a repeated update is known as such.
 _blank = (
     sa.update(inbox)
-    .where(
-        inbox.c.body.like(sa.bindparam("sign"))
-        & (inbox.c.done_at.is_not(None) | (inbox.c.update_id == sa.bindparam("current")))
-    )
+    .where(inbox.c.body.like(sa.bindparam("sign")))
     .values(body='{"update_id":' + sa.cast(inbox.c.update_id, sa.String) + "}")
 )
 
@@ -42,10 +39,10 @@ async def unfinished(conn: Connection, user_id: int) -> Sequence[int]:
     return [row["id"] for row in await conn.all(_unfinished, person=user_id)]
 
 
-async def forget(conn: Connection, user_id: int, update_id: int) -> None:
-    """Delete what is kept about a person; `update_id` is the update that asked for it."""
+async def forget(conn: Connection, user_id: int) -> None:
+    """Delete what is kept about a person, the update that asked for it included."""
     for statement in _forget:
         await conn.all(statement, person=user_id)
     await conn.all(_forget_spender, person=user_id, today=datetime.now(UTC).date().isoformat())
     for end in (",", "}"):
-        await conn.all(_blank, sign=f'%"id":{user_id}{end}%', current=update_id)
+        await conn.all(_blank, sign=f'%"id":{user_id}{end}%')
