@@ -64,7 +64,7 @@ class Body:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """One context for all clients: loading the certificates takes 10 ms and more."""
     return httpx.create_ssl_context()
 
@@ -78,15 +78,13 @@ async def _keep_url(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
 def _client(timeout: httpx.Timeout, *, public: bool) -> httpx.AsyncClient:
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=_tls(), limit=CONNECTIONS, resolver=PublicResolver() if public else None
-            ),
+            connector=aiohttp.TCPConnector(ssl=tls(), limit=CONNECTIONS, resolver=PublicResolver() if public else None),
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_keep_url,),
         )
 
     return httpx.AsyncClient(
-        transport=AiohttpTransport(verify=_tls(), client=session),
+        transport=AiohttpTransport(verify=tls(), client=session),
         timeout=timeout,
         headers={"Accept-Encoding": "identity"},  # pictures do not shrink, and Content-Length keeps its meaning
     )
