@@ -39,7 +39,7 @@ async def chat(message: Message, context: Context) -> None:
         lines.append(context.say("chat_blocked"))
     lines += standing_lines(context, standing)
     if jobs:
-        lines += ["", context.say("jobs_title"), *(_job_line(context, row) for row in jobs)]
+        lines += ["", context.say("jobs_all_title"), *(_job_line(context, row) for row in jobs)]
     if entries:
         lines += ["", context.say("quota_entries"), *entry_lines(context, entries)]
     await context.reply(message, "\n".join(lines))
@@ -51,7 +51,7 @@ async def jobs_all(message: Message, context: Context) -> None:
     async with context.house.db.read() as conn:
         rows = await overview.newest_jobs(conn, 2 * PAGE)
     lines = [f"{_job_line(context, row)} · {row['chat_id']}" for row in rows]
-    await context.reply(message, "\n".join([context.say("jobs_title"), *lines]))
+    await context.reply(message, "\n".join([context.say("jobs_all_title"), *lines]))
 
 
 def _job_line(context: Context, row: Row) -> str:
