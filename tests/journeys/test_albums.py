@@ -15,9 +15,9 @@ SIZES = (64, 80, 96)
 PICTURES = [jpeg("coffee", longest=side) for side in SIZES]
 
 
-async def results(chat: Chat, count: int) -> list[Message]:
-    """Give the bot's pictures as soon as there are so many, in the order they stand in the chat."""
-    return await chat.wait_for_all(lambda message: message.by_bot and message.has_file, count=count)
+async def results(chat: Chat, count: int, asked: Message) -> list[Message]:
+    """Give the bot's pictures after `asked` as soon as there are so many, in the order they stand in the chat."""
+    return await chat.wait_for_all(lambda message: message.by_bot and message.has_file, count=count, after=asked)
 
 
 async def sides(house: House, sent: list[Message]) -> list[int]:
@@ -33,7 +33,7 @@ async def test_an_album_comes_back_as_an_album(house: House) -> None:
     """Ann sends three photos with one command: one glance, three credits, and three files in her order, together."""
     ann = await house.person()
     asked = await ann.send_album(pictures=PICTURES, caption="/enhance 1")
-    sent = await results(ann.chat, 3)
+    sent = await results(ann.chat, 3, asked[-1])
     assert await sides(house, sent) == list(SIZES)
     assert len({one["media_group_id"] for one in sent}) == 1
     assert [one.replies_to for one in sent] == [asked[0].id] * 3
@@ -46,8 +46,10 @@ async def test_an_album_comes_back_as_an_album(house: House) -> None:
 async def test_photos_come_with_photos(house: House) -> None:
     """A colorized album comes back as photos, which can be looked at."""
     ann = await house.person()
-    await ann.send_album(pictures=[jpeg("hopper", grey=True, longest=side) for side in SIZES[:2]], caption="/colorize")
-    sent = await results(ann.chat, 2)
+    asked = await ann.send_album(
+        pictures=[jpeg("hopper", grey=True, longest=side) for side in SIZES[:2]], caption="/colorize"
+    )
+    sent = await results(ann.chat, 2, asked[-1])
     assert all("photo" in one and one["media_group_id"] for one in sent)
 
 
@@ -57,7 +59,7 @@ async def test_an_album_without_words_gets_one_menu(house: House) -> None:
     asked = await ann.send_album(pictures=PICTURES)
     menu = await answer(ann.chat, asked[0])
     await ann.press(menu, next(words for words in menu.buttons if words.startswith("Enhance")))
-    assert len(await results(ann.chat, 3)) == 3
+    assert len(await results(ann.chat, 3, asked[-1])) == 3
     gone = await ann.chat.wait_for_event("deleted")
     assert gone["message_id"] == menu.id
     assert not [message for message in await ann.chat.messages() if message.buttons and not message.has_file]
@@ -67,8 +69,8 @@ async def test_the_command_first(house: House) -> None:
     """A command alone waits for its photo; an album is taken whole."""
     ann = await house.person()
     await answer(ann.chat, await ann.send(text="/enhance 1"))
-    await ann.send_album(pictures=PICTURES)
-    assert await sides(house, await results(ann.chat, 3)) == list(SIZES)
+    asked = await ann.send_album(pictures=PICTURES)
+    assert await sides(house, await results(ann.chat, 3, asked[-1])) == list(SIZES)
     assert "nothing to cancel" in (await answer(ann.chat, await ann.send(text="/cancel"))).words
 
 
@@ -82,7 +84,7 @@ async def test_a_reply_to_any_picture_means_all(closed_house: House) -> None:
         await answer(group, await ann.send(group, text="/id@darkroom_bot"))
     async with closed_house.bot():
         asked = await ann.send(group, text="/enhance 1", reply_to=album[1])
-        sent = await results(group, 3)
+        sent = await results(group, 3, asked)
         assert await sides(closed_house, sent) == list(SIZES)
         assert {one.replies_to for one in sent} == {asked.id}
 
@@ -94,7 +96,7 @@ async def test_what_fails_is_named(house: House) -> None:
     asked = await ann.send_album(pictures=pictures, files=True, caption="/enhance 1")
     told = await ann.chat.wait_for(lambda message: message.by_bot and "Picture 2" in message.words)
     assert told.replies_to == asked[1].id
-    sent = await results(ann.chat, 2)
+    sent = await results(ann.chat, 2, asked[-1])
     assert await sides(house, sent) == [SIZES[0], SIZES[2]]
     assert len({one["media_group_id"] for one in sent}) == 1
     assert await used(house, ann.chat) == 2
@@ -108,7 +110,7 @@ async def test_credits_for_some_of_them(closed_house: House) -> None:
         told = await answer(ann.chat, asked[0])
         assert "2 of the 3" in told.words
         await ann.press(told, told.buttons[0])
-        sent = await results(ann.chat, 2)
+        sent = await results(ann.chat, 2, asked[-1])
         assert await sides(closed_house, sent) == list(SIZES[:2])
         assert await used(closed_house, ann.chat) == 2
 
@@ -121,7 +123,7 @@ async def test_privacy_mode_hides_the_rest(house: House) -> None:
     told = await group.wait_for(lambda message: message.by_bot and "privately" in message.words)
     assert told.replies_to == asked[0].id
     await ann.send(group, text="/enhance@darkroom_bot 1", reply_to=asked[2])
-    assert sorted(await sides(house, await results(group, 2))) == [SIZES[0], SIZES[2]]
+    assert sorted(await sides(house, await results(group, 2, asked[-1]))) == [SIZES[0], SIZES[2]]
     assert sum("privately" in message.words for message in await group.messages()) == 1
 
 
@@ -129,7 +131,7 @@ async def test_a_late_picture_is_not_lost(house: House) -> None:
     """A picture that comes after its album was taken on is done too, by itself."""
     ann = await house.person()
     album = await ann.send_album(pictures=PICTURES[:2], caption="/enhance 1")
-    assert len(await results(ann.chat, 2)) == 2
+    assert len(await results(ann.chat, 2, album[-1])) == 2
     late = await ann.send_photo(photo=PICTURES[2], extra={"media_group_id": album[0]["media_group_id"]})
     assert (await answer(ann.chat, late, result=True)).has_file
     assert await used(house, ann.chat) == 3
@@ -144,5 +146,5 @@ async def test_an_album_survives_the_end_of_the_bot(closed_house: House, monkeyp
         await answer(ann.chat, await ann.send(text="/id"))
     monkeypatch.setattr("handlers.albums.QUIET_SECONDS", 0.2)
     async with closed_house.bot():
-        sent = await results(ann.chat, 3)
+        sent = await results(ann.chat, 3, asked[-1])
         assert {one.replies_to for one in sent} == {asked[0].id}

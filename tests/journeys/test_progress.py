@@ -119,7 +119,7 @@ async def test_only_the_asker_or_a_group_admin_may_stop_it(closed_house: House) 
         group = await closed_house.tg.group("Family", [ann, ben, cleo])
         asked = await cleo.send_photo(group, photo=PHOTO, caption="/colorize@darkroom_bot")
         progress = await shown(group, asked)
-        assert await pressed(ben, progress, group) == "These buttons are for the person who sent the photo."
+        assert await pressed(ben, progress, group).startswith("These buttons are for the person")
         assert await pressed(ann, progress, group) == "Stopped. Nothing was charged."
 
 
@@ -144,5 +144,5 @@ async def test_a_bar_left_by_a_crash_goes_too(closed_house: House) -> None:
         async with closed_house.bot(gptge_url=slow.url):
             assert (await answer(ann.chat, asked, result=True)).has_file
             await gone(ann.chat, progress)
-        shown_ones = [event for event in await ann.chat.events() if event["what"] == "message"]
-        assert sum(bool(event["message"].get("reply_markup")) for event in shown_ones) == 1
+        said = [Message(event["message"]) for event in await ann.chat.events() if event["what"] == "message"]
+        assert sum(message.buttons == ["Cancel"] for message in said) == 1
