@@ -1,5 +1,6 @@
 """What every handler is given: the house around it, and who is speaking in which language."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +12,7 @@ from telegram.ext import Application, CallbackContext, ContextTypes, ExtBot
 
 from handlers.errands import Errands
 from handlers.words import Param, Words
+from jobs.delivery import insist
 from storage.preferences import Preferences
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from jobs.job import SendAs
     from storage.database import Database
     from storage.ledger import Terms
+
+OUTAGE_SECONDS = 600.0
+"""How long an answer is tried."""
 
 log = structlog.get_logger()
 
@@ -116,14 +121,20 @@ class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]
         return self.house.words.say(self.language, key, **params)
 
     async def reply(self, to: Message, text: str, markup: ForceReply | InlineKeyboardMarkup | None = None) -> Message:
-        """Answer the message `to` with `text`, in its topic, also when it was deleted meanwhile."""
-        return await self.bot.send_message(
-            to.chat_id,
-            text,
-            message_thread_id=topic_of(to),
-            reply_parameters=ReplyParameters(to.message_id, allow_sending_without_reply=True),
-            reply_markup=markup,
-        )
+        """Answer the message `to` with `text`, in its topic, also when it was deleted meanwhile.
+
+        An outage is waited out: who is refused must hear it. Raises TimeoutError after OUTAGE_SECONDS.
+        """
+        async with asyncio.timeout(OUTAGE_SECONDS):
+            return await insist(
+                lambda: self.bot.send_message(
+                    to.chat_id,
+                    text,
+                    message_thread_id=topic_of(to),
+                    reply_parameters=ReplyParameters(to.message_id, allow_sending_without_reply=True),
+                    reply_markup=markup,
+                )
+            )
 
     async def send_file(self, to: Message, data: bytes, name: str, caption: str) -> Message:
         """Answer the message `to` with a file, in its topic, also when it was deleted meanwhile."""

@@ -52,7 +52,7 @@ async def on_error(update: object, context: Context) -> None:
         raise ApplicationHandlerStop
     log.error("handler_failed", update_id=getattr(update, "update_id", None), exc_info=error)
     if isinstance(update, Update) and (message := update.message):
-        with suppress(TelegramError):
+        with suppress(TelegramError, TimeoutError):
             await context.reply(message, context.say(SORRY))
     elif isinstance(update, Update) and update.callback_query:
         with suppress(TelegramError):

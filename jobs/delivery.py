@@ -80,7 +80,7 @@ class Delivery:
         Raises PictureTooLarge past DOWNLOAD_BYTES, NotAPicture when Telegram has it no more.
         """
         try:
-            return await _insist(lambda: self._download(job.file_id, into))
+            return await insist(lambda: self._download(job.file_id, into))
         except BadRequest as error:
             if "too big" in str(error).lower():
                 raise PictureTooLarge(megabytes=DOWNLOAD_BYTES // 2**20) from None
@@ -198,7 +198,7 @@ class Delivery:
     async def _send(self, job: Job, call: Callable[[Job], Awaitable[T]]) -> T:
         """Send to the job's chat, or past its topic when that was deleted meanwhile."""
         try:
-            return await _insist(lambda: call(job), self._on_retry)
+            return await insist(lambda: call(job), self._on_retry)
         except ChatMigrated as error:
             raise ChatMovedError(error.new_chat_id) from None
         except Forbidden as error:
@@ -267,7 +267,7 @@ def _reply_to(job: Job) -> ReplyParameters | None:
     return None if job.reply_to is None else ReplyParameters(job.reply_to, allow_sending_without_reply=True)
 
 
-async def _insist(call: Callable[[], Awaitable[T]], on_retry: Callable[[], None] | None = None) -> T:
+async def insist(call: Callable[[], Awaitable[T]], on_retry: Callable[[], None] | None = None) -> T:
     """Make a call to Telegram until it answers; the caller decides how long. What cannot pass is raised."""
     async for attempt in stamina.retry_context(
         on=_wait_for, attempts=None, timeout=None, wait_initial=0.5, wait_max=60

@@ -91,3 +91,12 @@ async def test_sigterm_stops_within_ten_seconds_and_a_second_bot_is_refused(tmp_
         house.bot.send_signal(signal.SIGTERM)
         assert await wait_for(house.bot.wait(), 10) == 0
     assert house.bot_env["DARKROOM_BOT_TOKEN"] not in (tmp_path / "bot.log").read_text()
+
+
+async def test_an_answer_gets_through_an_outage(house: House) -> None:
+    """A handler's words reach the person although Telegram fails twice: nobody is left without a refusal's reason."""
+    ann = await house.person()
+    for kind in ("error", "reset"):
+        await house.tg.fault(kind, "sendMessage")
+    asked = await ann.send(text="/id")
+    assert str(ann.id) in (await answer(ann.chat, asked)).words
