@@ -119,7 +119,7 @@ async def test_only_the_asker_or_a_group_admin_may_stop_it(closed_house: House) 
         group = await closed_house.tg.group("Family", [ann, ben, cleo])
         asked = await cleo.send_photo(group, photo=PHOTO, caption="/colorize@darkroom_bot")
         progress = await shown(group, asked)
-        assert await pressed(ben, progress, group).startswith("These buttons are for the person")
+        assert (await pressed(ben, progress, group)).startswith("These buttons are for the person")
         assert await pressed(ann, progress, group) == "Stopped. Nothing was charged."
 
 
