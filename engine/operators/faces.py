@@ -85,10 +85,10 @@ def _faces_turned(grey: MatLike, turn: float) -> list[Face]:
     turned = cv2.warpAffine(grey, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) if turn else grey
     back = cv2.invertAffineTransform(matrix)
     faces = []
-    for box, votes in _agreed(turned, 10 if turn else 20):
+    # Upright, either all cascades or an eye; turned, where more is mistaken for a face, all and both eyes.
+    for box, votes in _agreed(turned, 10, len(_CASCADES)) if turn else _agreed(turned, 20, 2):
         eyes = _eyes(turned, box)
-        # Upright, either all cascades or an eye; turned, where more is mistaken for a face, all and both eyes.
-        if (votes < len(_CASCADES) and (turn or not eyes)) or (turn and len(eyes) < 2):  # noqa: PLR2004  a pair
+        if (votes < len(_CASCADES) and not eyes) or (turn and len(eyes) < 2):  # noqa: PLR2004  a pair
             continue
         x, y, w, h = box
         centre = back @ np.array([x + w / 2, y + h / 2, 1.0])
@@ -96,12 +96,15 @@ def _faces_turned(grey: MatLike, turn: float) -> list[Face]:
     return faces
 
 
-def _agreed(grey: MatLike, part: int) -> list[tuple[Rect, int]]:
-    """Return the boxes that at least two cascades drew, averaged, with their number; none below side / part."""
+def _agreed(grey: MatLike, part: int, needed: int) -> list[tuple[Rect, int]]:
+    """Return the boxes that `needed` cascades drew, averaged, with their number; none below side / part."""
     side = min(grey.shape)
     least = max(20, side // part)
     groups: list[list[Rect]] = []
-    for name, neighbours in _CASCADES:
+    for number, (name, neighbours) in enumerate(_CASCADES):
+        best = max((len(group) for group in groups), default=0)
+        if best + len(_CASCADES) - number < needed:  # the rest cannot make it up
+            break
         boxes = cascade(name).detectMultiScale(grey, 1.1, neighbours, minSize=(least, least))
         for box in boxes:
             for group in groups:
@@ -110,7 +113,7 @@ def _agreed(grey: MatLike, part: int) -> list[tuple[Rect, int]]:
                     break
             else:
                 groups.append([box])
-    means = [(np.mean(group, axis=0).round().astype(int), len(group)) for group in groups if len(group) > 1]
+    means = [(np.mean(group, axis=0).round().astype(int), len(group)) for group in groups if len(group) >= needed]
     return [((int(b[0]), int(b[1]), int(b[2]), int(b[3])), min(n, len(_CASCADES))) for b, n in means]
 
 
