@@ -32,7 +32,8 @@ class _Nobody:
 def fill(path: Path, *, chats: int, entries: int) -> None:
     """Write `chats` chats with a balance each and `entries` ledger rows, a hold and its settling by turns."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.executescript("PRAGMA synchronous=OFF; PRAGMA cache_size=-500000; BEGIN;")
+        for begin in ("PRAGMA synchronous=OFF", "PRAGMA cache_size=-500000", "BEGIN"):
+            db.execute(begin)
         numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
         for table, count, columns in (
             ("chats", chats, {"chat_id": "i", "kind": "'private'", "title": "'Ann'", "username": "'ann' || i"}),
@@ -51,7 +52,8 @@ def fill(path: Path, *, chats: int, entries: int) -> None:
             ),
         ):
             _fill(db, table, numbers.format(count), columns)
-        db.executescript("COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+        for end in ("COMMIT", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            db.execute(end)
 
 
 def _fill(db: sqlite3.Connection, table: str, numbers: str, columns: dict[str, str]) -> None:
@@ -73,11 +75,12 @@ async def growth(folder: Path, *, chats: int, entries: int, samples: int, say: C
     say(f"filled in {time.monotonic() - began:.0f} s; asking and inserting {samples} times in each")
     databases = {path.stem: await Database.open(f"sqlite:///{path}") for path in (empty, full)}
     times: dict[str, dict[str, list[float]]] = {name: {"quota": [], "insert": []} for name in databases}
-    for number in range(-200, samples):  # the first ones warm the caches
-        chat = (number + 200) * 104_729 % chats + 1
+    warming = min(200, samples)
+    for number in range(warming + samples):
+        chat = number * 104_729 % chats + 1
         for name, db in databases.items():
-            took = await _one(db, chat, number + 200)
-            if number >= 0:
+            took = await _one(db, chat, number)
+            if number >= warming:
                 for kind, seconds in took.items():
                     times[name][kind].append(seconds * 1000)
     for db in databases.values():
