@@ -16,7 +16,7 @@ from sandbox.client import Chat, Message, Person, Telegram
 Way = Literal["caption", "file", "reply", "alone", "button"]
 WAYS: tuple[Way, ...] = ("caption", "file", "reply", "alone", "button")
 COMMANDS = ("/colorize", "/enhance 2x", "/idphoto 300x400 FFFFFF", "/cutout")
-BUTTON = "Cut out"
+BUTTON = "Colorize"  # the one that asks nothing more
 PATIENCE = 180.0  # the bot may be dead for most of it
 GROUP_OF = 5
 

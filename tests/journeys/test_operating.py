@@ -1,13 +1,19 @@
 """The ways an operator may run it: webhook, callback, sync, either provider, one taking over from the other."""
 
 import asyncio
+import io
+import logging
 import socket
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 from pydantic import SecretStr
 
+from bot import logs
 from storage import jobs
 from storage.database import Database
 from tests.journeys.conftest import House, answer
@@ -74,12 +80,32 @@ async def test_the_next_provider_takes_over(closed_house: House) -> None:
     assert ready.json() == {"ready": True, "checks": {"database": "ok", "telegram": "ok", "provider": "ok"}}
 
 
-async def test_webhook_and_callback(closed_house: House, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def printed(closed_house: House) -> Iterator[io.StringIO]:
+    """Log everything there is, as the program does."""
+    root, hook, stream = logging.getLogger(), sys.excepthook, io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("DEBUG", "json", closed_house.settings.secrets(), stream)
+    yield stream
+    root.handlers[:], sys.excepthook = handlers, hook
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+async def test_webhook_and_callback(closed_house: House, printed: io.StringIO) -> None:
     """By webhook, with provider callbacks: a photo comes back, strangers are kept out, and no secret is printed."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    async with closed_house.bot(public_url=url, http_port=port, wait="callback"):
-        ann = await closed_house.person()
+    await _by_webhook(closed_house, url, port)
+    assert '"ready"' in printed.getvalue()
+    for secret in (TOKEN, KEY, closed_house.settings.webhook_secret.get_secret_value()):
+        assert secret not in printed.getvalue()
+
+
+async def _by_webhook(house: House, url: str, port: int) -> None:
+    async with house.bot(public_url=url, http_port=port, wait="callback"):
+        ann = await house.person()
         asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
         assert (await answer(ann.chat, asked)).has_file
         async with httpx.AsyncClient(base_url=url) as web:
@@ -89,10 +115,6 @@ async def test_webhook_and_callback(closed_house: House, capfd: pytest.CaptureFi
             assert (await web.post("/telegram", json=update, headers=wrong)).status_code == 403
             assert (await web.post("/callback/guess", json={})).status_code == 404
             assert (await web.get("/healthz")).status_code == 200
-    printed = "".join(capfd.readouterr())
-    assert "ready" in printed
-    for secret in (TOKEN, KEY, closed_house.settings.webhook_secret.get_secret_value()):
-        assert secret not in printed
 
 
 async def test_a_job_goes_on_after_a_restart(closed_house: House) -> None:
@@ -104,6 +126,8 @@ async def test_a_job_goes_on_after_a_restart(closed_house: House) -> None:
             while not await unfinished(db):
                 await asyncio.sleep(0.02)
     async with closed_house.bot():
-        assert (await answer(ann.chat, asked)).has_file
+        await answer(ann.chat, asked, result=True)
         quota = await answer(ann.chat, await ann.send(text="/quota"))
         assert "9 credits" in quota.words
+        left = [message for message in await ann.chat.messages(after=asked) if message.replies_to == asked.id]
+        assert [message.has_file for message in left] == [True]  # the progress shown before the stop is gone
