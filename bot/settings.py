@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     packs: Annotated[Packs, NoDecode] = Field(
         default=(), description="Credits for sale, as credits:Telegram Stars, such as `20:25,100:100`; unset: no sale."
     )
-    person_rate: Annotated[PersonRate | None, unless("none")] = Field(
+    person_rate: Annotated[PersonRate | None, NoDecode, unless("none")] = Field(
         default=None, description="Photos one person may send at once, and again in each span: `30/10m`, or `none`."
     )
     chat_waiting: int = Field(default=100, ge=1, le=100_000, description="Unfinished photos one chat may have.")

@@ -75,6 +75,17 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch, HTTP_PORT="99", ALLOWED_CHATS="all").web_port == 99
 
 
+def test_what_is_sold_and_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packs, rates, prices and time zones as people write them."""
+    read = load(
+        monkeypatch, PACKS="20:25, 100:100", PERSON_RATE="30/10m", COST_ENHANCE_LARGE="same", TIME_ZONE="Asia/Tehran"
+    )
+    assert read.packs == ((20, 25), (100, 100))
+    assert (read.person_rate, read.cost_enhance_large, read.time_zone) == ((30, 600.0), None, "Asia/Tehran")
+    none = load(monkeypatch, PACKS="", PERSON_RATE="none")
+    assert (none.packs, none.person_rate) == ((), None)
+
+
 def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A .env file works, lists included, and one variable in the environment overrules it."""
     text = f"DARKROOM_BOT_TOKEN={TOKEN}\nDARKROOM_GPTGE_TOKEN=sk\nDARKROOM_ADMIN_IDS=7,8\nDARKROOM_CONCURRENCY=3\n"
@@ -128,6 +139,13 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         ("DATABASE_URL", "sqlite://", "sqlite:///"),
         ("DATABASE_URL", "sqlite:///:memory:", "a file's path"),
         ("DAILY_ALLOWANCE", "-1", "greater than or equal to 0"),
+        ("PACKS", "20", "credits:stars"),
+        ("PACKS", "20:0", "credits:stars"),
+        ("PACKS", "20:1,20:2", "each number of credits once"),
+        ("PERSON_RATE", "30", "30/10m"),
+        ("PERSON_RATE", "0/10m", "30/10m"),
+        ("TIME_ZONE", "Mars/Olympus", "Europe/Berlin"),
+        ("COST_CUTOUT", "-1", "greater than or equal to 0"),
         ("JOB_TIMEOUT", "0", "greater than 0"),
     ],
 )
