@@ -27,8 +27,8 @@ RESULTS = {"sendPhoto", "sendDocument", "sendMediaGroup", "sendInvoice"}
 
 
 def priority_of(endpoint: str, data: dict[str, Any]) -> int | None:
-    """Return a call's priority, or None when it is not paced: answers, questions, calls to no chat."""
-    if data.get("chat_id") is None or endpoint.startswith(("answer", "get")):
+    """Return a call's priority, or None when it is not paced: answers, questions, deletions, calls to no chat."""
+    if data.get("chat_id") is None or endpoint.startswith(("answer", "get", "delete")):
         return None
     if endpoint in RESULTS:
         return RESULT
