@@ -6,6 +6,7 @@ from telegram import Message, Update
 
 from handlers import incoming
 from handlers.context import Context
+from handlers.wishes import Wish
 from imaging.operations import IdPhoto
 
 
@@ -24,4 +25,4 @@ async def idphoto(update: Update, context: Context) -> None:
 async def ask_portrait(context: Context, message: Message, person: int, operation: IdPhoto) -> None:
     """Ask a person for the portrait, in answer to `message`."""
     words = context.say("ask_idphoto", **_mention(operation))
-    await incoming.ask(context, message, person, operation, words)
+    await incoming.ask(context, message, person, Wish(operation), words)

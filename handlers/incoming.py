@@ -101,7 +101,7 @@ async def take(
         await context.reply(message, context.say("send_a_photo"))
     else:
         words = context.say(f"ask_{kind.name}", **mention(operation))
-        await ask(context, message, speaker_of(message), operation, words)
+        await ask(context, message, speaker_of(message), wish, words)
 
 
 async def accept(
@@ -127,7 +127,7 @@ async def accept(
     return taken
 
 
-async def ask(context: Context, message: Message, person: int, operation: Operation, words: str) -> None:
+async def ask(context: Context, message: Message, person: int, wish: Wish, words: str) -> None:
     """Ask for the photo, in answer to `message`, and remember for this person in this chat what it is for.
 
     In a group only an answer to the bot's own message reaches it, hence the reply field opened for that one person.
@@ -139,9 +139,10 @@ async def ask(context: Context, message: Message, person: int, operation: Operat
             conn,
             message.chat_id,
             person,
-            operation.name,
-            operation.model_dump_json(),
+            wish.operation.name,
+            wish.operation.model_dump_json(),
             prompt.message_id,
+            fresh=wish.fresh,
         )
 
 
@@ -154,7 +155,7 @@ async def photo(update: Update, context: Context) -> None:
     person = speaker_of(message)
     async with context.house.db.read() as conn:
         expected = await chats.expected(conn, message.chat_id, person)
-    wish = Wish(load(expected.operation, expected.options)) if expected else None
+    wish = Wish(load(expected.operation, expected.options), expected.fresh) if expected else None
     if message.media_group_id:
         await gather(update, context, message, picture, wish, awaited=True)
     elif wish:
@@ -198,7 +199,7 @@ async def _link_taken(context: Context, message: Message) -> bool:
         expected = await chats.expected(conn, message.chat_id, person)
     if expected is None:
         return False
-    wish = Wish(load(expected.operation, expected.options))
+    wish = Wish(load(expected.operation, expected.options), expected.fresh)
     await accept(context, message, person, f"m{message.message_id}", link, wish)
     async with context.house.db.begin() as conn:
         await chats.forget_expected(conn, message.chat_id, person)

@@ -37,6 +37,7 @@ class Expectation:
     operation: str
     options: str
     prompt_id: int | None
+    fresh: bool = False
 
 
 _insert = insert(chats)
@@ -50,7 +51,7 @@ _language = sa.update(chats).where(chats.c.chat_id == sa.bindparam("chat")).valu
 _expect = insert(expectations)
 _expect = _expect.on_conflict_do_update(
     index_elements=["chat_id", "user_id"],
-    set_={name: _expect.excluded[name] for name in ("operation", "options", "prompt_id", "at")},
+    set_={name: _expect.excluded[name] for name in ("operation", "options", "prompt_id", "fresh", "at")},
 )
 _mine = (expectations.c.chat_id == sa.bindparam("chat")) & (expectations.c.user_id == sa.bindparam("person"))
 _expected = sa.select(expectations).where(_mine & (expectations.c.at > sa.bindparam("since")))
@@ -107,7 +108,14 @@ async def set_language(conn: Connection, chat_id: int, language: str | None) -> 
 
 
 async def expect(
-    conn: Connection, chat_id: int, user_id: int, operation: str, options: str, prompt_id: int | None
+    conn: Connection,
+    chat_id: int,
+    user_id: int,
+    operation: str,
+    options: str,
+    prompt_id: int | None,
+    *,
+    fresh: bool = False,
 ) -> None:
     """Remember that this person's next photo in this chat is for `operation`."""
     await conn.all(
@@ -117,6 +125,7 @@ async def expect(
         operation=operation,
         options=options,
         prompt_id=prompt_id,
+        fresh=int(fresh),
         at=time.time(),
     )
 
@@ -124,7 +133,7 @@ async def expect(
 async def expected(conn: Connection, chat_id: int, user_id: int) -> Expectation | None:
     """Give what this person's next photo here is for, unless they were asked over an hour ago."""
     row = await conn.one(_expected, chat=chat_id, person=user_id, since=time.time() - EXPECTATION_SECONDS)
-    return None if row is None else Expectation(row["operation"], row["options"], row["prompt_id"])
+    return None if row is None else Expectation(row["operation"], row["options"], row["prompt_id"], bool(row["fresh"]))
 
 
 async def forget_expected(conn: Connection, chat_id: int, user_id: int) -> bool:

@@ -87,6 +87,7 @@ expectations = Table(
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
     Column("operation", String(16), nullable=False),
     Column("options", Text, nullable=False),
+    Column("fresh", Integer, nullable=False, server_default="0"),  # 1: even if it was done before
     Column("prompt_id", BigInteger),  # the bot's message that asked
     Column("at", Float, nullable=False),
 )
@@ -257,7 +258,7 @@ album_pictures = Table(
     Column("user_id", BigInteger, nullable=False),
     Column("picture", Text, nullable=False),  # a jobs.job.Picture as JSON
     Column("at", Float, nullable=False),
-    Index("ix_album_pictures_group_id", "chat_id", "group_id"),
+    Index("ix_album_pictures_group_id", "chat_id", "group_id", "message_id"),
     Index("ix_album_pictures_at", "at"),
 )
 

@@ -195,22 +195,23 @@ def test_results_overtake_words_and_a_call_can_be_lifted() -> None:
     run(story())
 
 
-def test_chat_actions_are_dropped_when_it_is_tight() -> None:
-    """An action goes to an idle chat, spends nothing of the chat's, and is dropped in a busy or flooded one."""
+@pytest.mark.parametrize("courtesy", ["sendChatAction", "setMessageReaction"])
+def test_courtesies_are_dropped_when_it_is_tight(courtesy: str) -> None:
+    """An action or a glance goes to an idle chat, costs the chat nothing, and is dropped in a busy or flooded one."""
 
     async def story() -> None:
         telegram = Telegram()
-        assert await telegram.call("sendChatAction", GROUP) is False
+        assert await telegram.call(courtesy, GROUP) is False
         await asyncio.gather(*(telegram.send("sendMessage", GROUP) for _ in range(3)))
         assert telegram.times(GROUP, "sendMessage") == [0, 0, 0]
-        assert await telegram.call("sendChatAction", GROUP) is True
+        assert await telegram.call(courtesy, GROUP) is True
         telegram.flooded[BOB] = [30.0]
-        assert await telegram.call("sendChatAction", BOB) is True  # its 429 is no error, but it is obeyed
+        assert await telegram.call(courtesy, BOB) is True  # its 429 is no error, but it is obeyed
         await telegram.call("sendPhoto", BOB)
         assert telegram.times(BOB) == [0, 30]
         busy = Telegram(rate=1)
         await busy.call("sendMessage", ALICE)
-        assert await busy.call("sendChatAction", BOB) is True
+        assert await busy.call(courtesy, BOB) is True
 
     run(story())
 

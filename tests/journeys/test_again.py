@@ -33,6 +33,17 @@ async def test_the_same_photo_twice_is_free(house: House) -> None:
     assert await used(house, ann.chat) == 2
 
 
+async def test_fresh_before_the_photo(house: House) -> None:
+    """`fresh` typed with the command alone is remembered until the photo comes."""
+    ann = await house.person()
+    first = await ann.send_photo(photo=PHOTO, caption="/enhance 1")
+    await answer(ann.chat, first, result=True)
+    await answer(ann.chat, await ann.send(text="/enhance fresh 1"))
+    second = await ann.send_again(first)
+    assert "cost nothing" not in (await answer(ann.chat, second, result=True)).words
+    assert await used(house, ann.chat) == 2
+
+
 async def test_another_wish_is_another_result(house: House) -> None:
     """The same photo with another operation, or other words, is work and costs."""
     ann, ben = await house.person("Ann"), await house.person("Ben")

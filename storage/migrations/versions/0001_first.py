@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("operation", sa.String(length=16), nullable=False),
         sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("fresh", sa.Integer(), server_default="0", nullable=False),
         sa.Column("prompt_id", sa.BigInteger(), nullable=True),
         sa.Column("at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("chat_id", "user_id", name=op.f("pk_expectations")),
@@ -170,7 +171,7 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("chat_id", "message_id", name=op.f("pk_album_pictures")),
     )
-    op.create_index("ix_album_pictures_group_id", "album_pictures", ["chat_id", "group_id"])
+    op.create_index("ix_album_pictures_group_id", "album_pictures", ["chat_id", "group_id", "message_id"])
     op.create_index("ix_album_pictures_at", "album_pictures", ["at"])
     op.create_table(
         "offers",
