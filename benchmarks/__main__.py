@@ -35,7 +35,7 @@ class Size:
     samples: int
 
 
-FULL = Size(jobs=500, rounds=4, waits=200, starts=3, files=50, chats=1_000_000, entries=5_000_000, samples=2000)
+FULL = Size(jobs=500, rounds=3, waits=150, starts=3, files=50, chats=1_000_000, entries=5_000_000, samples=2000)
 QUICK = Size(jobs=150, rounds=2, waits=60, starts=2, files=10, chats=20_000, entries=100_000, samples=300)
 
 
@@ -56,14 +56,15 @@ class Row:
         return self.value >= -self.goal if self.goal < 0 else self.value <= self.goal
 
 
-async def measure(size: Size, say: Callable[[str], None]) -> Figures:
-    """Measure one thing after the other, each in a folder of its own; give all figures."""
-    found: Figures = {}
+async def measure(size: Size, say: Callable[[str], None], file: Path) -> Figures:
+    """Measure one thing after the other, each in a folder of its own; give all figures, which go to `file` too."""
+    found: Figures = {"machine": machine()}
 
     async def part(name: str, work: Callable[[Path], Awaitable[Figures]]) -> None:
         say(f"[bold]{name}[/]")
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
             found[name] = await work(Path(folder))
+        file.write_text(json.dumps(found, indent=1))  # noqa: ASYNC240  nothing else runs here
 
     await part("race", lambda folder: speed.race(folder, jobs=size.jobs, rounds=size.rounds, say=say))
     await part("added", lambda folder: speed.added(folder, jobs=size.waits))
@@ -132,12 +133,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller sizes: a minute instead of ten")
     console = Console()
     size = QUICK if parser.parse_args().quick else FULL
-    before = machine()
-    found = asyncio.run(measure(size, console.print))
-    show(rows(found), console)
     OUT.mkdir(exist_ok=True)
     file = OUT / "benchmark.json"
-    file.write_text(json.dumps({"machine": before, **found}, indent=1))
+    found = asyncio.run(measure(size, console.print, file))
+    show(rows(found), console)
     console.print(f"every figure: {file}")
 
 

@@ -5,7 +5,7 @@ Both are one asyncio.Protocol that reads no more of a request than it must. Whoe
     POST /control/load {"jobs": 500, "at_once": 32, "chats": 400, "photo": 100000, "result": 100000, "seconds": 0}
 
 and is answered when every photo has had its reply: {"seconds": 2.9, "waits": [seconds of each job, …]}, or, as soon
-as anybody is sent words instead: {"trouble": words}. A wait runs
+as anybody is sent words (other than how far a photo is, which make no sound): {"trouble": words}. A wait runs
 from the moment the update is given to the bot until the last byte of the reply is here. At most `at_once` photos are
 unanswered; a provider's task takes `seconds`. `GET /control/polled` is answered after the next getUpdates with when it
 came, by the machine's monotonic clock.
@@ -114,7 +114,7 @@ class World:
                     self.load.delivered(chat)
                     self._hand_out()
                 return good({"message_id": 7, "date": 0, "chat": {"id": chat, "type": "private"}})
-            case "sendMessage" if self.load and not self.load.over.done():
+            case "sendMessage" if self.load and b"disable_notification" not in start and not self.load.over.done():
                 self.load.over.set_result(reply({"trouble": start.decode(errors="replace")}))
         return good(result=True)
 
