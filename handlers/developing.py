@@ -64,7 +64,7 @@ async def page(pressed: Pressed, context: Context) -> None:
     """Show a page of all sizes."""
     press, number, language = pressed.press, pressed.page(pressed.press.second), context.known_language
     markup = keyboards.idphoto_page(context.say, language, press.user_id, press.first, number)
-    listed = sizes.listing(sizes.of_page(number), language, context.say)
+    listed = sizes.listing(sizes.of_page(number, language), language, context.say)
     await pressed.show(context, f"{context.say('which_size')}\n\n{listed}", markup)
 
 

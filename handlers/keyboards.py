@@ -62,7 +62,7 @@ def idphoto_sizes(say: Say, language: str, user_id: int, origin: str, chosen: st
 
 def idphoto_page(say: Say, language: str, user_id: int, origin: str, page: int) -> InlineKeyboardMarkup:
     """Offer all sizes, a page of them."""
-    rows = sizes.grid(sizes.of_page(page), language, user_id, "size", origin)
+    rows = sizes.grid(sizes.of_page(page, language), language, user_id, "size", origin)
     turning = sizes.turning(page, user_id, "page", origin)
     return InlineKeyboardMarkup([*rows, turning, [button(say("button_back"), "idphoto", user_id, origin)]])
 

@@ -72,7 +72,7 @@ def _choices(context: Context, name: str, user_id: int, page: int) -> list[Row]:
     if name == "send_as":
         return [[make(context.say(f"send_as_{way}"), way)] for way in _WAYS]
     if name == "id_size":
-        rows = sizes.grid(sizes.of_page(page), language, user_id, "choose", name)
+        rows = sizes.grid(sizes.of_page(page, language), language, user_id, "choose", name)
         return [*rows, sizes.turning(page, user_id, "setting", name)]
     if name == "id_background":
         return in_rows([make(context.say(f"colour_{key}"), value) for value, key in _COLOURS.items()], 2)

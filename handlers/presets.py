@@ -20,7 +20,8 @@ async def presets(update: Update, context: Context) -> None:
 
 
 def _screen(context: Context, user_id: int, page: int) -> tuple[str, InlineKeyboardMarkup]:
-    shown, language = sizes.of_page(page), context.known_language
+    language = context.known_language
+    shown = sizes.of_page(page, language)
     rows = sizes.grid(shown, language, user_id, "preset")
     words = f"{context.say('presets')}\n\n{sizes.listing(shown, language, context.say)}"
     return words, InlineKeyboardMarkup([*rows, sizes.turning(page, user_id, "presets")])

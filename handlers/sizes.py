@@ -12,6 +12,9 @@ Row = list[InlineKeyboardButton]
 
 PAGE = 10
 PAGES = -(-len(PRESETS) // PAGE)
+SHORT = 20
+"""Characters that half a phone's width shows."""
+
 BACKGROUNDS: Mapping[str, str] = {
     "FFFFFF": "white",
     "E6E6E6": "light",
@@ -32,8 +35,9 @@ _USUAL: Mapping[str, Sequence[str]] = {
 
 
 def flag(preset: Preset) -> str:
-    """Give the country's flag and a space; nothing for sizes of no country."""
-    return "".join(chr(0x1F1E6 + ord(letter) - ord("a")) for letter in preset.country) + " " * bool(preset.country)
+    """Give the country's flag, or a globe for sizes of no country, and a space."""
+    letters = (chr(0x1F1E6 + ord(letter) - ord("a")) for letter in preset.country)
+    return f"{''.join(letters) or '🌐'} "
 
 
 def measures(preset: Preset) -> str:
@@ -58,10 +62,11 @@ def usual(language: str, chosen: str | None) -> list[Preset]:
     return [PRESETS[name] for name in dict.fromkeys(names) if name in PRESETS]
 
 
-def of_page(number: int) -> list[Preset]:
-    """Give the presets of a page, counted from 0; of the nearest page where there is none."""
-    first = min(max(number, 0), PAGES - 1) * PAGE
-    return list(PRESETS.values())[first : first + PAGE]
+def of_page(number: int, language: str) -> list[Preset]:
+    """Give the presets of a page, counted from 0, the usual ones first; of the last page where there is none."""
+    first = min(number, PAGES - 1) * PAGE
+    ordered = dict.fromkeys([*usual(language, None), *PRESETS.values()])
+    return list(ordered)[first : first + PAGE]
 
 
 def listing(presets: Iterable[Preset], language: str, say: Say) -> str:
@@ -70,8 +75,15 @@ def listing(presets: Iterable[Preset], language: str, say: Say) -> str:
 
 
 def grid(presets: Iterable[Preset], language: str, user_id: int, verb: str, *before: object) -> list[Row]:
-    """Give a button for each preset, two in a row; a press does `verb` with `before` and the preset's id."""
-    return in_rows([button(label(one, language), verb, user_id, *before, one.id) for one in presets], 2)
+    """Give a button for each preset, two in a row if both are short; a press does `verb` with `before` and the id."""
+    rows: list[Row] = []
+    for one in presets:
+        made = button(label(one, language), verb, user_id, *before, one.id)
+        if rows and len(rows[-1]) == 1 and max(len(made.text), len(rows[-1][0].text)) <= SHORT:
+            rows[-1].append(made)
+        else:
+            rows.append([made])
+    return rows
 
 
 def turning(page: int, user_id: int, verb: str, *before: object) -> Row:

@@ -35,8 +35,8 @@ async def test_language_files_and_the_usual_id_photo(house: House) -> None:
     assert result.size == (600, 600)
     red, _, blue = result.getpixel((3, 3))  # type: ignore[misc]  # RGB
     assert blue > red + 60
-    screen = await chosen(ann, screen, "Idioma", "El de cada persona")
-    assert "Language: Each person" in screen.words
+    screen = await chosen(ann, screen, "Idioma", "Como en Telegram")
+    assert "Language: As in Telegram" in screen.words
 
 
 async def test_both_a_photo_and_a_file(house: House) -> None:
