@@ -2,21 +2,21 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
 import httpx
-import stamina
 import structlog
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
 from telegram import Bot
-from telegram.error import BadRequest, InvalidToken, NetworkError
+from telegram.error import InvalidToken
 from telegram.ext import ApplicationBuilder, ExtBot
 from telegram.request import HTTPXRequest
 
@@ -37,7 +37,7 @@ from imaging.provider import Provider
 from imaging.routing import Router
 from imaging.transport import tls
 from imaging.wire import ReturnType
-from jobs.delivery import Delivery
+from jobs.delivery import Delivery, insist
 from jobs.local import LocalDispatch
 from jobs.prices import few_left
 from jobs.progress import Progress
@@ -49,7 +49,8 @@ from storage.migrations import SchemaError
 STOP_SECONDS = 5.0
 """Grace for running jobs at the end; what is not done then is taken up by the next start."""
 
-HANDLERS_SECONDS = 3.0  # grace for handlers in the middle of an answer
+HANDLERS_SECONDS = 2.0  # grace for handlers in the middle of an answer
+LAST_SECONDS = 9.0  # after SIGTERM, whatever hangs
 PRUNE_SECONDS = 3600.0
 log = structlog.get_logger()
 
@@ -109,25 +110,27 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         house = await make_house(settings, db, dispatch, words, router, metrics)
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
         intake = Intake(db, bot, queue, metrics)
-        application = _make_application(bot, queue, intake, house)
+        processor = Processor(intake, holding=house.errands.holding)
+        application = _make_application(bot, queue, processor, house)
 
         if settings.web_port is not None:  # before Telegram is there: an orchestrator asks /healthz meanwhile
             web = _serving_web(settings, settings.web_port, db, bot, router, intake, metrics)
             await stack.enter_async_context(web)
-        await _insist(application.initialize)
+        stack.push_async_callback(bot.request.shutdown)  # PTB leaves it open when the start is broken off
+        await insist(application.initialize)
         stack.push_async_callback(application.shutdown)
         stack.push_async_callback(metrics.close)
         stack.push_async_callback(progress.close)
         stack.callback(runner.close)
         stack.push_async_callback(dispatch.stop, STOP_SECONDS)
         await application.start()
-        stack.push_async_callback(_stop_handling, application)
+        stack.push_async_callback(_stop_handling, application, processor)
         await _take_up(db, dispatch, intake)
         chores = [_introduce(bot, words, house), _prune(db, settings.keep_days)]
         if settings.public_url:
-            await _insist(lambda: _set_webhook(bot, settings))
+            await insist(lambda: _set_webhook(bot, settings))
         else:
-            await _insist(bot.delete_webhook)  # getUpdates is refused while a webhook is set
+            await insist(bot.delete_webhook)  # getUpdates is refused while a webhook is set
             chores.append(poll(bot, files, intake))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         tasks = [group.create_task(chore) for chore in chores]
@@ -151,13 +154,13 @@ def _make_router(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
     )
 
 
-def _make_application(bot: ExtBot[Any], queue: asyncio.Queue[object], intake: Intake, house: House) -> App:
+def _make_application(bot: ExtBot[Any], queue: asyncio.Queue[object], processor: Processor, house: House) -> App:
     application: App = (
         ApplicationBuilder()
         .bot(bot)
         .updater(None)
         .update_queue(queue)
-        .concurrent_updates(Processor(intake, holding=house.errands.holding))
+        .concurrent_updates(processor)
         .context_types(CONTEXT_TYPES)
         .build()
     )
@@ -191,6 +194,7 @@ async def run(settings: Settings) -> int:
         if task is not None and not signalled:
             signalled = True
             task.cancel()
+            loop.call_later(LAST_SECONDS, _leave)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -210,6 +214,12 @@ async def run(settings: Settings) -> int:
     return 0
 
 
+def _leave() -> None:
+    """End the process as a crash would, which loses nothing: a database that is locked may hold up all that is left."""
+    log.warning("stopped the hard way")
+    os._exit(0)
+
+
 def _given(key: SecretStr | None) -> SecretStr:
     if key is None:  # settings.py refuses a provider without its key
         raise AssertionError
@@ -218,17 +228,6 @@ def _given(key: SecretStr | None) -> SecretStr:
 
 def _transport() -> dict[str, Any]:
     return {"transport": AiohttpTransport(verify=tls(), limits=httpx.Limits(max_connections=256))}
-
-
-async def _insist(call: Callable[[], Awaitable[object]]) -> None:
-    """Make a call that the start needs, for as long as Telegram is out of reach. Raises InvalidToken."""
-    async for attempt in stamina.retry_context(on=_outage, attempts=None, timeout=None, wait_max=30):
-        with attempt:
-            await call()
-
-
-def _outage(error: Exception) -> bool:
-    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
 
 
 async def _set_webhook(bot: Bot, settings: Settings) -> None:
@@ -250,12 +249,13 @@ async def _take_up(db: Database, dispatch: LocalDispatch, intake: Intake) -> Non
     await intake.replay()
 
 
-async def _stop_handling(application: App) -> None:
+async def _stop_handling(application: App, processor: Processor) -> None:
     await application.bot_data.house.errands.close()
     try:
         async with asyncio.timeout(HANDLERS_SECONDS):
             await application.stop()
     except TimeoutError:
+        await processor.cut_short()
         log.warning("handlers cut short: their updates stay in the inbox")
 
 

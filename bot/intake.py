@@ -105,9 +105,13 @@ class Processor(BaseUpdateProcessor):
         self._intake = intake
         self._holding = holding
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by chat, while anyone waits
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
         """Await the handlers, then mark the update; one that is cancelled stays for the next start."""
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         chat = update.effective_chat.id if isinstance(update, Update) and update.effective_chat else 0
         turn = self._turns.setdefault(chat, asyncio.Lock())
         async with turn:
@@ -123,6 +127,13 @@ class Processor(BaseUpdateProcessor):
     def _over(self, update_id: int, errand: asyncio.Task[None]) -> None:
         if not errand.cancelled():
             self._intake.handled(update_id)
+
+    async def cut_short(self) -> None:
+        """Cancel what is under way: left alone it would fail without Telegram and count as handled."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def initialize(self) -> None:
         """Nothing to prepare."""

@@ -131,3 +131,11 @@ async def test_a_job_goes_on_after_a_restart(closed_house: House) -> None:
         assert "9 credits" in quota.words
         left = [message for message in await ann.chat.messages(after=asked) if message.replies_to == asked.id]
         assert [message.has_file for message in left] == [True]  # the progress shown before the stop is gone
+
+
+async def test_it_starts_through_floods_and_garbage(closed_house: House) -> None:
+    """A 429 or an answer that is none at the start is waited out, as an outage is."""
+    await closed_house.tg.fault("error", "getMe", status=429, retry_after=1)
+    await closed_house.tg.fault("garbage", "deleteWebhook")
+    async with closed_house.bot():
+        await closed_house.person()

@@ -1,0 +1,61 @@
+"""The end of a run under trouble: nothing under way is lost, and it ends in time whatever hangs."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bot import app
+from tests.journeys.conftest import House, answer
+from tests.journeys.stage import KEY, TOKEN
+
+LONG = 30.0  # seconds; nothing here waits for it
+
+
+async def test_an_answer_cut_short_is_given_after_the_start(
+    closed_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop waits only so long for a handler that hangs at Telegram; its update stays for the next start."""
+    monkeypatch.setattr(app, "HANDLERS_SECONDS", 0.1)
+    async with closed_house.bot():
+        ann = await closed_house.person()
+        await closed_house.tg.fault("reset", "sendMessage", delay=LONG)
+        asked = await ann.send(text="/id")
+        await closed_house.tg.calls("sendMessage", begun=True, least=2)
+    async with closed_house.bot():
+        assert str(ann.id) in (await answer(ann.chat, asked)).words
+
+
+async def test_sigterm_ends_it_in_time_whatever_hangs(closed_house: House, tmp_path: Path) -> None:
+    """With Telegram hanging and the database locked, where nothing ends well, it ends within ten seconds."""
+    settings = closed_house.settings
+    env = {
+        "DARKROOM_BOT_TOKEN": TOKEN,
+        "DARKROOM_BOT_API_URL": settings.bot_api_url,
+        "DARKROOM_GPTGE_TOKEN": KEY,
+        "DARKROOM_DATABASE_URL": settings.database_url,
+    }
+    with (tmp_path / "bot.log").open("wb") as log:
+        bot = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "run", env={**os.environ, **env}, stdout=log, stderr=log
+        )
+        try:
+            ann = await closed_house.person()
+            await closed_house.tg.fault("reset", "sendMessage", delay=LONG)
+            await ann.send(text="/id")
+            await closed_house.tg.calls("sendMessage", begun=True, least=2)
+            with sqlite3.connect(closed_house.path, isolation_level=None) as other:
+                other.execute("BEGIN IMMEDIATE")
+                began = time.monotonic()
+                bot.send_signal(signal.SIGTERM)
+                assert await asyncio.wait_for(bot.wait(), LONG) == 0
+                assert time.monotonic() - began < 10
+        finally:
+            if bot.returncode is None:
+                bot.kill()
+                await bot.wait()
