@@ -21,7 +21,7 @@ _POSSIBLE = ((0.0, -0.6), (0.95, 0.1), (1.25, 0.7), (2.1, 1.2), (2.5, 1.9), (2.7
 # Log-odds, body outline, and the head: how far it lies below the middle, half its width, half its height.
 _LAYERS = (
     (-4.5, _BELOW, (0.0, 0.3, 0.3)),
-    (-3, _POSSIBLE, (-0.15, 1.05, 1.2)),
+    (-3.7, _POSSIBLE, (-0.15, 1.05, 1.2)),
     (-0.65, _NEAR, (-0.32, 0.78, 0.72)),
     (2.5, _LIKELY, (-0.1, 0.52, 0.7)),
     (9, _CORE, (-0.04, 0.39, 0.63)),
