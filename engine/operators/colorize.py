@@ -14,8 +14,8 @@ DETAIL = "Toned by rule, no neural weights"
 _WORK_SIDE = 512
 _LIGHTS = (0, 64, 128, 191, 255)
 # The ground tone: Lab's a and b at lightness 0, 25, 50, 75, 100 %; blue-black shadows, warm lights.
-_TONE_A = (0.0, 1.5, 3.0, 2.5, 0.5)
-_TONE_B = (-5.0, 2.0, 9.0, 11.0, 5.0)
+_TONE_A = (0.0, 2.5, 4.5, 3.0, 0.5)
+_TONE_B = (-8.0, 1.0, 12.5, 14.0, 5.0)
 
 
 def colorize(_operation: Colorize, image: Image.Image) -> Developed:

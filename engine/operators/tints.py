@@ -91,11 +91,13 @@ def _sky(light: Bytes) -> Floats:
 
 
 def _green(light: Bytes) -> Floats:
-    """Textured, neither black nor white, and low in the picture."""
+    """Textured, neither black nor white, low in the picture; less in the middle, where animals stand and lie."""
     rough = cv2.GaussianBlur(_roughness(light), (0, 0), max(light.shape) / 60)
     low = np.linspace(-0.6, 1.6, light.shape[0], dtype=np.float32)[:, None]
+    ys, xs = np.linspace(-1, 1, light.shape[0])[:, None], np.linspace(-1, 1, light.shape[1])[None]
+    aside = 1 - 0.85 * np.exp(-((xs / 0.7) ** 2) - (ys / 0.6) ** 2).astype(np.float32)
     middling = np.clip(light.astype(np.float32) / 60 - 0.6, 0, 1)
-    weight: Floats = np.clip((rough - 0.02) / 0.03, 0, 1) * np.clip(low, 0, 1) * middling
+    weight: Floats = np.clip((rough - 0.02) / 0.03, 0, 1) * np.clip(low, 0, 1) * middling * aside
     return weight
 
 
