@@ -200,6 +200,7 @@ class Closing:
             with suppress(ChatGoneError):
                 await self.reach(job, lambda to: self._messenger.tell(to, code, params, number=number))
             await self._db.persist(lambda conn: rows.update(conn, job.id, told=1))
+        self._watcher.end(job)
 
 
 def _reason(error: Exception, *, late: bool) -> tuple[str, dict[str, str | int]]:

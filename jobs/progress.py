@@ -5,8 +5,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import structlog
-
 from jobs.job import ENDED, Job
 from storage import jobs as rows
 from storage.database import Connection, Database
@@ -17,12 +15,16 @@ AFTER_SECONDS = 4.0
 EVERY_SECONDS = 3.0
 """How often a message is brought up to date, if there is something new."""
 
-log = structlog.get_logger()
+DEVELOPED = 95
+"""Percent of a job whose result is here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a request is. `percent` 0 to 100; `ahead`: jobs before its first, None when that has begun."""
+    """How far a request is. `percent` 0 to 100; `ahead`: jobs before its first, None when that has begun.
+
+    `done` of `total` pictures are developed.
+    """
 
     percent: int
     ahead: int | None
@@ -47,7 +49,6 @@ class Screen(Protocol):
 class _Shown:
     """A request that has its message; `left` are the jobs that have not ended."""
 
-    total: int
     left: set[int]
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -111,10 +112,13 @@ class Progress:
         """Show a request's message from now to its end."""
         async with self._db.read() as conn:
             jobs = [Job.of(row) for row in await rows.together(conn, job_id)]
-        left = {job.id for job in jobs if job.state not in ENDED and job.id in self._timers}
+        for job in jobs:
+            if job.state in ENDED:
+                self._timers.pop(job.id, None)
+        left = {job.id for job in jobs if job.id in self._timers}
         if not left or job_id in self._shown:
             return
-        shown = _Shown(len(jobs), left)
+        shown = _Shown(left)
         self._shown |= dict.fromkeys(left, shown)
         first, standing = jobs[0], self._standing(jobs, shown)
         message_id = next((job.progress_id for job in jobs if job.progress_id), None)
@@ -139,7 +143,8 @@ class Progress:
         places = [self._place(job_id) for job_id in shown.left]
         waiting = [place for place in places if place is not None]
         ahead = min(waiting) if len(waiting) == len(jobs) else None
-        return Standing(far // len(jobs) // 10 * 10, ahead, len(jobs) - len(shown.left), len(jobs))
+        done = sum(job.id not in shown.left or self._percent.get(job.id, 0) >= DEVELOPED for job in jobs)
+        return Standing(far // len(jobs) // 10 * 10, ahead, done, len(jobs))
 
     async def _keep(self, jobs: list[Job], message_id: int) -> None:
         async def write(conn: Connection) -> None:

@@ -19,6 +19,7 @@ from imaging.routing import Checkpoint, Resume
 from jobs.albums import Albums
 from jobs.closing import ChatGoneError, ChatMovedError, Closing, Ending, Observer, UndeliverableError, Watcher
 from jobs.job import ENDED, Job, Piece, Sent, State
+from jobs.progress import DEVELOPED
 from storage import jobs as rows
 from storage.database import Database
 
@@ -209,7 +210,7 @@ class Runner:
         return await self._bring(replace(job, reuse=()))
 
 
-PERCENT = {State.ACCEPTED: 5, State.SUBMITTING: 15, State.SUBMITTED: 30, State.DELIVERING: 95}
+PERCENT = {State.ACCEPTED: 5, State.SUBMITTING: 15, State.SUBMITTED: 30, State.DELIVERING: DEVELOPED}
 """How far a job is in each state, as people are shown it."""
 
 

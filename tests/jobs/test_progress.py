@@ -1,0 +1,154 @@
+"""Progress: nothing for what is quick, one message a request for what is not, and none that stays."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from imaging.errors import NoFace
+from jobs.dispatch import Accepted
+from jobs.job import Job
+from jobs.local import LocalDispatch
+from jobs.progress import Progress, Standing
+from jobs.runner import Runner
+from storage.database import Database
+from tests.jobs.support import Bench, request
+
+
+class Screen:
+    """A screen that remembers; `full` takes no message."""
+
+    def __init__(self) -> None:
+        self.shown: list[Standing] = []
+        self.changed: list[Standing] = []
+        self.cleared: list[int] = []
+        self.seen = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.full = False
+
+    async def show(self, job: Job, standing: Standing) -> int | None:
+        """Take the message."""
+        assert job.id
+        self.shown.append(standing)
+        self.seen.set()
+        return None if self.full else 70 + len(self.shown)
+
+    async def change(self, job: Job, message_id: int, standing: Standing) -> None:
+        """Take the change."""
+        assert job.id
+        assert message_id
+        self.changed.append(standing)
+
+    async def clear(self, job: Job, message_id: int) -> None:
+        """Take it away."""
+        assert job.id
+        self.cleared.append(message_id)
+        self.gone.set()
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.progress.AFTER_SECONDS", 0.02)
+    monkeypatch.setattr("jobs.progress.EVERY_SECONDS", 0.02)
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen()
+
+
+@pytest.fixture
+async def bench(db: Database, screen: Screen) -> AsyncIterator[Bench]:
+    """Give a bench whose jobs are watched, two at a time."""
+    bench = Bench(db)
+    progress = watch(bench, screen)
+    yield bench
+    await bench.dispatch.stop(0)
+    bench.runner.close()
+    await progress.close()
+
+
+def watch(bench: Bench, screen: Screen) -> Progress:
+    progress = Progress(bench.db, screen, lambda job_id: bench.dispatch.place(job_id))  # noqa: PLW0108  made below
+    bench.runner = Runner(bench.db, bench.provider, bench.telegram, bench.counts, watcher=progress)
+    bench.dispatch = LocalDispatch(bench.runner, limit=2, watch=progress.watch)
+    bench.desk._dispatch = bench.dispatch
+    return progress
+
+
+async def test_a_quick_job_shows_nothing(bench: Bench, screen: Screen) -> None:
+    """What is done before the time leaves no trace."""
+    await bench.desk.accept([request()])
+    await bench.quiet()
+    await asyncio.sleep(0.05)
+    assert screen.shown == []
+
+
+async def test_one_message_for_an_album(bench: Bench, screen: Screen) -> None:
+    """Three pictures share a message, which is brought up to date, remembered, and taken away once."""
+    bench.provider.up.clear()
+    accepted = await bench.desk.accept([request(place=place, album=9) for place in (1, 2, 3)])
+    assert isinstance(accepted, Accepted)
+    await screen.seen.wait()
+    assert (screen.shown[0].ahead, screen.shown[0].total) == (None, 3)
+    bench.provider.up.set()
+    await screen.gone.wait()
+    assert screen.cleared == [71]
+    assert await bench.row(accepted.job_ids[2], "progress_id", "state") == (71, "delivered")
+
+
+async def test_waiting_in_line(bench: Bench, screen: Screen) -> None:
+    """Who waits for a turn is told how many come first, of all chats in their order."""
+    bench.provider.up.clear()
+    for number in range(2):
+        await bench.desk.accept([request(chat_id=number + 1)])
+    for chat, source in ((3, "m1"), (3, "m2"), (4, "m1"), (4, "m2")):
+        await bench.desk.accept([request(chat_id=chat, source=source)])
+    while len(screen.shown) < 6:
+        await asyncio.sleep(0.01)
+    assert sorted(one.ahead for one in screen.shown if one.ahead is not None) == [0, 1, 2, 3]
+    bench.provider.up.set()
+    while len(screen.cleared) < 6:
+        await asyncio.sleep(0.01)
+    assert screen.changed
+
+
+async def test_a_failure_takes_the_message_away(bench: Bench, screen: Screen) -> None:
+    """A job that fails after a while leaves its words only."""
+    bench.provider.up.clear()
+    bench.provider.troubles = [NoFace()]
+    await bench.desk.accept([request()])
+    await screen.seen.wait()
+    bench.provider.up.set()
+    await screen.gone.wait()
+    assert len(bench.telegram.told) == 1
+
+
+async def test_a_message_of_an_earlier_process(db: Database, screen: Screen) -> None:
+    """A message that a crash left is taken over: kept while the job goes on, and gone with its end."""
+    first = Bench(db)
+    progress = watch(first, screen)
+    first.provider.up.clear()
+    accepted = await first.desk.accept([request()])
+    assert isinstance(accepted, Accepted)
+    await screen.seen.wait()
+    await progress.close()
+    await first.dispatch.stop(0)
+    second = Bench(db)
+    progress = watch(second, screen)
+    second.dispatch.enqueue(7, accepted.job_ids[0])
+    await screen.gone.wait()
+    assert (len(screen.shown), screen.cleared) == (1, [71])
+    await progress.close()
+
+
+async def test_telegram_takes_no_message(bench: Bench, screen: Screen) -> None:
+    """A chat that takes no message gets its result all the same."""
+    screen.full = True
+    bench.provider.up.clear()
+    await bench.desk.accept([request()])
+    await screen.seen.wait()
+    bench.provider.up.set()
+    await bench.quiet()
+    assert len(bench.telegram.sent) == 1
+    assert screen.cleared == []
