@@ -11,10 +11,20 @@ from pathlib import Path
 import pytest
 
 from bot import app
+from sandbox.client import Message, Person
 from tests.journeys.conftest import House, answer
 from tests.journeys.stage import KEY, TOKEN
 
 LONG = 30.0  # seconds; nothing here waits for it
+
+
+async def _ask_in_vain(house: House, person: Person) -> Message:
+    """Ask something, and return when the bot hangs in its answer."""
+    before = len(await house.tg.calls("sendMessage"))
+    await house.tg.fault("reset", "sendMessage", delay=LONG)
+    asked = await person.send(text="/id")
+    await house.tg.calls("sendMessage", begun=True, least=before + 1)
+    return asked
 
 
 async def test_an_answer_cut_short_is_given_after_the_start(
@@ -24,9 +34,7 @@ async def test_an_answer_cut_short_is_given_after_the_start(
     monkeypatch.setattr(app, "HANDLERS_SECONDS", 0.1)
     async with closed_house.bot():
         ann = await closed_house.person()
-        await closed_house.tg.fault("reset", "sendMessage", delay=LONG)
-        asked = await ann.send(text="/id")
-        await closed_house.tg.calls("sendMessage", begun=True, least=2)
+        asked = await _ask_in_vain(closed_house, ann)
     async with closed_house.bot():
         assert str(ann.id) in (await answer(ann.chat, asked)).words
 
@@ -46,9 +54,7 @@ async def test_sigterm_ends_it_in_time_whatever_hangs(closed_house: House, tmp_p
         )
         try:
             ann = await closed_house.person()
-            await closed_house.tg.fault("reset", "sendMessage", delay=LONG)
-            await ann.send(text="/id")
-            await closed_house.tg.calls("sendMessage", begun=True, least=2)
+            await _ask_in_vain(closed_house, ann)
             with sqlite3.connect(closed_house.path, isolation_level=None) as other:
                 other.execute("BEGIN IMMEDIATE")
                 began = time.monotonic()
