@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+import stamina
 import structlog
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice, Message, Update
-from telegram.error import BadRequest
+from telegram.error import BadRequest, NetworkError
 
 from handlers.context import Context, topic_of
 from handlers.guards import for_admins, note
@@ -112,9 +113,20 @@ async def paid(update: Update, context: Context) -> None:
         await rows.credit(conn, chat_id, house.terms, charge_id=charge, **about)
         standing = await rows.get(conn, charge)
     if standing is None or not standing.told:
-        await context.reply(message, context.say("paid", n=invoice.credits, stars=stars, charge=charge))
-        async with house.db.begin() as conn:
-            await rows.set_told(conn, charge)
+        receipt = context.say("paid", n=invoice.credits, stars=stars, charge=charge)
+        await context.quietly(_give_receipt(message, context, receipt, charge))
+
+
+async def _give_receipt(message: Message, context: Context, receipt: str, charge: str) -> None:
+    async for attempt in stamina.retry_context(on=_passes, attempts=6, timeout=60):
+        with attempt:
+            await context.reply(message, receipt)
+    async with context.house.db.begin() as conn:
+        await rows.set_told(conn, charge)
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
 
 
 async def given_back(update: Update, context: Context) -> None:
