@@ -64,6 +64,8 @@ class _Splitter:
             self._inside = b":" not in value and b'"' not in value
             if self._inside:
                 role = cast("Role", found[1].decode())
+                if any(role == taken for taken, _ in self.pictures):
+                    raise BadReply("two pictures of one kind")
                 self.pictures.append((role, self._held.enter_context(results.new_spool())))
             return True
         if not found:

@@ -139,6 +139,9 @@ async def test_pictures_inside_answers_are_limited(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(results, "MAX_RESULT", 100)
     with pytest.raises(errors.ResultLost):
         await inline.split(b'{"image": "' + b"AAAA" * 100, _pieces([]))
+    monkeypatch.undo()
+    with pytest.raises(errors.BadReply):  # each limited, but any number of them
+        await inline.split(b'{"image": "AAAAAAAA", "image": "AAAAAAAA"}', _pieces([]))
     with pytest.raises(errors.BadReply):
         await inline.split(b" " * (2**20 + 200), _pieces([]))
 
