@@ -100,7 +100,7 @@ def _draw_bars(axes: "Axes", title: str, bars: list[tuple[str, float]], colour: 
     axes.barh(names, values, color=colour)
     for row, value in enumerate(values):
         text = shown.format(value)
-        axes.annotate(text, (value, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=14)
+        axes.annotate(text, (max(value, 0), row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=14)
     _tidy(axes, title, max(values))
 
 
