@@ -9,13 +9,13 @@ from engine.operators.faces import find_faces
 from engine.operators.idphoto import place
 from imaging.operations import IdPhoto
 
-from .pictures import array, developed, photo
+from .pictures import array, half, photo
 
 
 @pytest.mark.parametrize("name", ["astronaut", "hopper"])
 def test_head_is_where_passports_want_it(name: str) -> None:
     """The face is centred, the eyes 48-66 % from the bottom, the hair clear of the top, the body down to the edge."""
-    subject = developed(IdPhoto(format="png"), name).image
+    subject = develop(IdPhoto(format="png"), half(name)).image
     assert subject
     assert (subject.size, subject.mode) == ((295, 413), "RGBA")
     result = Image.alpha_composite(Image.new("RGBA", subject.size, "white"), subject).convert("RGB")
@@ -31,7 +31,7 @@ def test_head_is_where_passports_want_it(name: str) -> None:
 
 def test_background_is_even() -> None:
     """Both upper corners and the whole top edge are the colour asked for, exactly."""
-    result = develop(IdPhoto(width=300, height=400, background="438EDB"), photo("hopper").resize((256, 300))).image
+    result = develop(IdPhoto(width=300, height=400, background="438EDB"), half("hopper")).image
     pixels = array(result)
     assert (pixels[:8] == (67, 142, 219)).all()
     assert (pixels[:60, :8] == (67, 142, 219)).all()
@@ -41,7 +41,7 @@ def test_background_is_even() -> None:
 @pytest.mark.parametrize("size", [(600, 300), (200, 800)])
 def test_size_is_exact(size: tuple[int, int]) -> None:
     """Any size, wide or tall, is met to the pixel, also beyond the picture's sides; PNG is transparent."""
-    result = develop(IdPhoto(width=size[0], height=size[1], format="png"), photo("astronaut").resize((256, 256))).image
+    result = develop(IdPhoto(width=size[0], height=size[1], format="png"), half("astronaut")).image
     assert result
     assert (result.size, result.mode) == (size, "RGBA")
     assert array(result)[0, 0, 3] == 0
@@ -79,7 +79,7 @@ def test_body_never_hangs_in_the_air() -> None:
 def test_two_faces_the_main_one_is_taken() -> None:
     """Of two people the larger one is portrayed."""
     scene = Image.new("RGB", (1000, 600), (120, 130, 140))
-    scene.paste(photo("astronaut").resize((256, 256)), (700, 344))
+    scene.paste(half("astronaut"), (700, 344))
     scene.paste(photo("hopper"), (100, 0))
     faces = find_faces(np.asarray(scene))
     assert len(faces) == 2
@@ -90,12 +90,12 @@ def test_two_faces_the_main_one_is_taken() -> None:
 def test_no_face_is_its_own_failure(name: str) -> None:
     """A cup has no face, and a cat's does not count."""
     with pytest.raises(NoFace):
-        develop(IdPhoto(), photo(name).resize((300, 200)))
+        develop(IdPhoto(), half(name))
 
 
 def test_empty_mask_is_placed_by_the_face_alone() -> None:
     """Should nothing be found to be cut out, the frame still stands around the face."""
-    face = find_faces(np.asarray(photo("astronaut").resize((256, 256))))[0]
+    face = find_faces(np.asarray(half("astronaut")))[0]
     frame = place(np.zeros((256, 256), np.uint8), face, 0.75)
     assert frame.left < face.x < frame.left + frame.width
     assert frame.top < face.y < frame.top + frame.height
