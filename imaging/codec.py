@@ -44,7 +44,7 @@ _HEAD: Final = re.compile(
 _BROKEN: Final = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, RuntimeError)
 _BROKEN_TOO: Final = (struct.error, zlib.error, AttributeError)
 _BOMBS: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_turn = threading.Lock()  # one conversion at a time: many large pictures at once stay in bounded memory
+_turn = threading.Lock()  # one picture decoded at a time: many large ones at once stay in bounded memory
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own check stands before ours, also for formats it opens by itself
 
@@ -159,7 +159,8 @@ def prepare(file: BinaryIO, size: int) -> Prepared:
     fits = _fits(info, size)
     if fits and info.format in _ACCEPTED and not info.animated:
         if not _ends_well(file, info.format):
-            decode(file, max_side=MAX_SIDE // 8)
+            with _turn:
+                decode(file, max_side=MAX_SIDE // 8)
         return _as_it_is(file, size, info)
     if size > MAX_INPUT:
         raise PictureTooLarge(f"{size} bytes", megabytes=MAX_INPUT // 2**20)

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
@@ -211,6 +212,18 @@ def test_a_truncated_picture_is_refused(kind: str) -> None:
     half = data[: len(data) // 2]
     with pytest.raises(NotAPicture):
         codec.prepare(io.BytesIO(half), len(half))
+
+
+@pytest.mark.parametrize("kind", ["webp", "gif"])
+def test_pictures_are_decoded_one_at_a_time(kind: str) -> None:
+    """To check or to convert: small files with many pixels, sent at once, would else fill the memory."""
+    file = saved(photo(), KINDS[kind])
+    with ThreadPoolExecutor(1) as others:
+        with codec._turn:
+            waiting = others.submit(codec.prepare, file, size_of(file))
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.2)
+        assert waiting.result(timeout=10).size
 
 
 def test_a_picture_whole_by_its_end_alone_is_refused_by_decoding() -> None:
