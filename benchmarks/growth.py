@@ -21,7 +21,7 @@ TERMS = ledger.Terms(10**6)
 class _Nobody:
     """Takes jobs and lets them lie."""
 
-    def enqueue(self, chat_id: int, job_id: int) -> None:
+    def enqueue(self, chat_id: int, job_id: int, *, at_once: bool = False) -> None:
         """Do nothing."""
 
     async def cancel(self, job_id: int) -> bool:

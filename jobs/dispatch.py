@@ -20,8 +20,8 @@ _REPEATED = (
 class Dispatch(Protocol):
     """Whoever has jobs worked on: in this process (jobs.local) or, later, in others."""
 
-    def enqueue(self, chat_id: int, job_id: int) -> None:
-        """Have the job worked on when it is its chat's turn."""
+    def enqueue(self, chat_id: int, job_id: int, *, at_once: bool = False) -> None:
+        """Have the job worked on when it is its chat's turn, or at once where there is next to nothing to do."""
 
     async def cancel(self, job_id: int) -> bool:
         """End the job without a result; False when it cannot be stopped any more."""
@@ -79,12 +79,12 @@ class Desk:
     async def accept(self, requests: Sequence[Request]) -> Accepted | Refused:
         """Accept all of `requests`, which are of one chat, or refuse them all."""
         try:
-            ids = await self._db.transact(lambda conn: self._write(conn, requests))
+            made = await self._db.transact(lambda conn: self._write(conn, requests))
         except _RefusalError as error:
             return error.refused
-        for job_id in ids:
-            self._dispatch.enqueue(requests[0].chat_id, job_id)
-        return Accepted(tuple(ids))
+        for job_id, reused in made:
+            self._dispatch.enqueue(requests[0].chat_id, job_id, at_once=reused)
+        return Accepted(tuple(job_id for job_id, _ in made))
 
     async def repeat(self, row: Row, source: str, *, send_as: SendAs) -> None:
         """Deliver what a job made once more, another way, while its provider has it: there is nothing to pay.
@@ -109,18 +109,19 @@ class Desk:
         jobs.sort(key=lambda job: job.state != State.DELIVERING and not job.reuse)
         return sum([await self._dispatch.cancel(job.id) for job in jobs])
 
-    async def _write(self, conn: Connection, requests: Sequence[Request]) -> list[int]:
-        ids = []
+    async def _write(self, conn: Connection, requests: Sequence[Request]) -> list[tuple[int, bool]]:
+        """Write the jobs with their holds; tell of each whether it only sends what Telegram has."""
+        made = []
         for number, request in enumerate(requests):
             try:
-                job_id = await self._write_one(conn, request)
+                one = await self._write_one(conn, request)
             except _RefusalError as error:
                 raise _RefusalError(replace(error.refused, covered=number)) from None
-            if job_id is not None:
-                ids.append(job_id)
-        return ids
+            if one is not None:
+                made.append(one)
+        return made
 
-    async def _write_one(self, conn: Connection, request: Request) -> int | None:
+    async def _write_one(self, conn: Connection, request: Request) -> tuple[int, bool] | None:
         reuse = await _earlier(conn, request)
         job_id = await rows.add(conn, state=State.ACCEPTED, reuse=reuse, **request.columns())
         if job_id is None:
@@ -130,13 +131,13 @@ class Desk:
         if self._rate and (seconds := await people.wait_of(conn, request.user_id, self._rate)):
             raise _RefusalError(Refused("too_fast", {"wait": timedelta(seconds=math.ceil(seconds))}))
         if reuse:
-            return job_id  # what Telegram has already costs nobody anything
+            return job_id, True  # what Telegram has already costs nobody anything
         cost = self._costs[request.operation.name]
         short = await ledger.hold(conn, request.chat_id, job_id, cost, self._terms, user_id=request.user_id)
         if short is not None:
             told = {"renews_at": short.quota.renews_at, "left": short.left, "cost": cost}
             raise _RefusalError(Refused(short.reason, told))
-        return job_id
+        return job_id, False
 
 
 async def _earlier(conn: Connection, request: Request) -> str | None:

@@ -58,9 +58,12 @@ class LocalDispatch:
         """How many jobs are being worked on or delivered."""
         return len(self._tasks)
 
-    def enqueue(self, chat_id: int, job_id: int) -> None:
-        """Have the job worked on when it is its chat's turn."""
+    def enqueue(self, chat_id: int, job_id: int, *, at_once: bool = False) -> None:
+        """Have the job worked on when it is its chat's turn, or at once where there is next to nothing to do."""
         self._watch(job_id)
+        if at_once and self._open:
+            self._start(chat_id, job_id)
+            return
         self._waiting.setdefault(chat_id, deque()).append(job_id)
         self._fill()
 
@@ -101,15 +104,17 @@ class LocalDispatch:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _fill(self) -> None:
-        while self._open and self._free and (turn := self._next()):
-            chat_id, job_id = turn
-            self._free -= 1
-            self._busy[chat_id] += 1
-            self._stoppable.add(job_id)
-            task = asyncio.create_task(self._work(job_id), name=f"job {job_id}")
-            self._tasks[job_id] = task
-            # Not in the task itself: one that is cancelled before its first step runs nothing of its own.
-            task.add_done_callback(partial(self._ended, chat_id, job_id))
+        while self._open and self._free > 0 and (turn := self._next()):
+            self._start(*turn)
+
+    def _start(self, chat_id: int, job_id: int) -> None:
+        self._free -= 1
+        self._busy[chat_id] += 1
+        self._stoppable.add(job_id)
+        task = asyncio.create_task(self._work(job_id), name=f"job {job_id}")
+        self._tasks[job_id] = task
+        # Not in the task itself: one that is cancelled before its first step runs nothing of its own.
+        task.add_done_callback(partial(self._ended, chat_id, job_id))
 
     def _next(self) -> tuple[int, int] | None:
         for chat_id, queue in self._waiting.items():

@@ -89,9 +89,10 @@ class Dispatched:
 
     job_ids: list[int] = field(default_factory=list)
 
-    def enqueue(self, chat_id: int, job_id: int) -> None:
+    def enqueue(self, chat_id: int, job_id: int, *, at_once: bool = False) -> None:
         """Remember the job."""
         assert chat_id
+        assert not at_once
         self.job_ids.append(job_id)
 
     async def cancel(self, job_id: int) -> bool:

@@ -145,11 +145,16 @@ async def test_the_group_moved_meanwhile(bench: Bench) -> None:
 async def test_given_up_in_the_middle(db: Database) -> None:
     """Cancelling a request ends what is done, under way and waiting; nothing is sent and nothing charged."""
     bench = Bench(db, chat_limit=1)
+    bench.provider.up.clear()
     accepted = await bench.desk.accept(album())
     assert isinstance(accepted, Accepted)
-    while (await states(bench))[0][0] != State.DELIVERING:
+    while not bench.provider.up._waiters:  # there is no other way to see who waits
         await asyncio.sleep(0)
+    bench.provider.up.set()
     bench.provider.up.clear()
+    while accepted.job_ids[0] in bench.dispatch._tasks:
+        await asyncio.sleep(0)
+    assert (await states(bench))[0] == (State.DELIVERING, 0)
     assert await bench.desk.cancel_request(accepted.job_ids[1]) == 3
     await bench.quiet()
     assert await states(bench) == [("cancelled", 1)] * 3
@@ -198,6 +203,24 @@ async def test_the_same_wish_again_is_sent_from_telegram(bench: Bench) -> None:
     for one in others:
         await bench.work(await bench.job(one))
     assert len(bench.provider.tasks) == 1 + len(others)
+
+
+async def test_a_repeat_waits_for_nobody(db: Database) -> None:
+    """What Telegram has is sent at once, however many others wait for their turns."""
+    bench = Bench(db, limit=1, chat_limit=1)
+    await bench.desk.accept([request(unique="u")])
+    await bench.quiet()
+    bench.provider.up.clear()
+    for source in ("m2", "m3"):
+        await bench.desk.accept([request(source=source)])
+    repeated = await bench.desk.accept([request(unique="u", source="m4")])
+    assert isinstance(repeated, Accepted)
+    while await bench.row(repeated.job_ids[0], "state") != ("delivered",):
+        await asyncio.sleep(0)
+    bench.provider.up.set()
+    await bench.quiet()
+    assert len(bench.telegram.sent) == 4
+    assert bench.provider.most == 1
 
 
 async def test_a_file_telegram_forgot(bench: Bench) -> None:

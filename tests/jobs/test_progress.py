@@ -76,12 +76,15 @@ def watch(bench: Bench, screen: Screen) -> Progress:
     return progress
 
 
-async def test_a_quick_job_shows_nothing(bench: Bench, screen: Screen) -> None:
+async def test_a_quick_job_shows_nothing(db: Database, screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is done before the time leaves no trace."""
+    monkeypatch.setattr("jobs.progress.AFTER_SECONDS", 60.0)
+    bench = Bench(db)
+    progress = watch(bench, screen)
     await bench.desk.accept([request()])
+    assert progress._timers
     await bench.quiet()
-    await asyncio.sleep(0.05)
-    assert screen.shown == []
+    assert (progress._timers, progress._percent, screen.shown) == ({}, {}, [])
 
 
 async def test_one_message_for_an_album(bench: Bench, screen: Screen) -> None:
