@@ -136,7 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         tasks = [group.create_task(chore) for chore in chores]
         stack.callback(lambda: [task.cancel() for task in tasks])
         gc.collect()
-        gc.freeze()  # what is here now stays: looking through it again and again took a tenth of all CPU
+        gc.freeze()  # what is here now stays; looking for garbage takes a tenth of all CPU
         log.info("ready", bot=bot.username, updates="webhook" if settings.public_url else "polling")
         yield
 
