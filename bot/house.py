@@ -6,6 +6,7 @@ from telegram import Bot
 
 from bot.alerts import Alerts
 from bot.settings import Settings
+from bot.windows import AT_ONCE
 from handlers.context import House
 from handlers.words import Words
 from imaging.operations import OPERATIONS
@@ -74,4 +75,5 @@ async def make_house(
         providers=router,
         latency=alerts.latency,
         keep_days=settings.keep_days,
+        at_once=AT_ONCE,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
-from bot.windows import MESSAGE, RESULT, SMALL, Call, Chat, Window
+from bot.windows import AT_ONCE, MESSAGE, RESULT, SMALL, Call, Chat, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -39,7 +39,7 @@ class Pacer(BaseRateLimiter[int]):
     """A rate limiter for python-telegram-bot; `rate` is calls a second over all chats. The clock is the loop's.
 
     A RetryAfter stops its own chat only, and the call is made again. COURTESIES are dropped, not
-    queued, when a chat is busy. `rate_limit_args` may be RESULT, MESSAGE or SMALL to overrule the priority.
+    queued, when a chat is busy. `rate_limit_args` may be RESULT, MESSAGE, SMALL or AT_ONCE to overrule the priority.
     """
 
     def __init__(self, rate: float) -> None:
@@ -78,7 +78,7 @@ class Pacer(BaseRateLimiter[int]):
     ) -> bool | JSONDict | list[JSONDict]:
         """Make the call when its turn comes; raises what it raises, RetryAfter only after TRIES attempts."""
         priority = priority_of(endpoint, data)
-        if priority is None:
+        if priority is None or rate_limit_args == AT_ONCE:
             return await callback(*args, **kwargs)
         chat = self._chat(data["chat_id"])
         if endpoint in COURTESIES and not self._takes_action(chat):

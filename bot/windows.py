@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CHAT_WINDOW = (3, 3.0)
 GROUP_WINDOW = (20, 60.0)
 RESULT, MESSAGE, SMALL = range(3)  # priorities, the best first
+AT_ONCE = -1
+"""In place of a priority: not paced, because a person's finger is the pace, and nothing depends on the call."""
 
 log = structlog.get_logger()
 

@@ -48,7 +48,7 @@ class House:
     `costs` are credits per operation name, at the most; `least_costs` at the least, where that differs. `packs` are
     Telegram Stars by credits for sale. `blocked` are the chats and people who may not come in, as in the database.
     `latency` gives a provider's seconds per request lately. `errands` go on after their handlers have returned.
-    `keep_days`: how long finished jobs are kept.
+    `keep_days`: how long finished jobs are kept. `at_once` lets a call to Telegram through unpaced (bot.windows).
     """
 
     db: "Database"
@@ -65,6 +65,7 @@ class House:
     latency: Callable[[str], float | None] = lambda _: None
     errands: Errands = field(default_factory=Errands)
     keep_days: int = 30
+    at_once: int | None = None
 
 
 class Hall:

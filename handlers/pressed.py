@@ -74,11 +74,13 @@ class Pressed:
         return int(word)
 
     async def show(self, context: Context, text: str, markup: InlineKeyboardMarkup | None) -> None:
-        """Put another screen into the message; under a picture only the buttons change."""
+        """Put another screen into the message at once; under a picture only the buttons change."""
+        where, now = (self.message.chat_id, self.message.message_id), context.house.at_once
         if self.message.text is None:
-            await context.quietly(self.query.edit_message_reply_markup(markup))
+            edit = context.bot.edit_message_reply_markup(*where, reply_markup=markup, rate_limit_args=now)
+            await context.quietly(edit)
         else:
-            await context.quietly(self.query.edit_message_text(text, reply_markup=markup))
+            await context.quietly(context.bot.edit_message_text(text, *where, reply_markup=markup, rate_limit_args=now))
 
 
 Act = Callable[[Pressed, Context], Awaitable[str | None]]

@@ -24,15 +24,6 @@ from storage import preferences
 
 log = structlog.get_logger()
 _PICTURES = Path(__file__).with_name("pictures")
-_STEPS: Mapping[str, Callable[[Update, Context], Awaitable[None]]] = {
-    "colorize": colorize,
-    "enhance": enhance,
-    "idphoto": idphoto,
-    "cutout": cutout,
-    "presets": presets,
-    "settings": settings,
-}
-"""What a link `t.me/<bot>?start=<step>` opens; words for the step follow after underscores."""
 
 
 async def start(update: Update, context: Context) -> None:
@@ -119,3 +110,15 @@ async def unknown_command(update: Update, context: Context) -> None:
     """Point to /help in a private chat; in a group the command may be somebody else's."""
     if update.message and is_private(update.message):
         await context.reply(update.message, context.say("unknown_command"))
+
+
+_STEPS: Mapping[str, Callable[[Update, Context], Awaitable[None]]] = {
+    "colorize": colorize,
+    "enhance": enhance,
+    "idphoto": idphoto,
+    "cutout": cutout,
+    "presets": presets,
+    "settings": settings,
+    "help": help_,
+}
+"""What a link `t.me/<bot>?start=<step>` opens; words for the step follow after underscores."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from telegram.error import RetryAfter, TimedOut
 
 from bot.pacing import TRIES, Pacer, priority_of
-from bot.windows import RESULT, Window
+from bot.windows import AT_ONCE, RESULT, Window
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -158,6 +158,25 @@ def test_a_chat_that_only_floods_ends_in_the_error() -> None:
 
         with pytest.raises(TimedOut):
             await telegram.pacer.process_request(broken, (), {}, "sendPhoto", {"chat_id": BOB}, None)
+
+    run(story())
+
+
+def test_what_a_finger_paces_goes_at_once() -> None:
+    """A screen that a press changes is not kept waiting, and takes nothing from the others."""
+
+    async def story() -> None:
+        telegram, began = Telegram(), asyncio.get_running_loop().time()
+
+        async def edited() -> bool:
+            return True
+
+        for _ in range(50):
+            data = {"chat_id": ALICE}
+            assert await telegram.pacer.process_request(edited, (), {}, "editMessageText", data, AT_ONCE)
+        assert asyncio.get_running_loop().time() == began
+        await telegram.call("sendMessage", ALICE)
+        assert telegram.times(ALICE, "sendMessage") == [0]
 
     run(story())
 

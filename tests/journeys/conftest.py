@@ -64,7 +64,7 @@ class House:
     async def person(self, name: str = "Ann", **more: Any) -> Person:
         """Make the acquaintance of somebody who has pressed Start."""
         person = await self.tg.person(name, **more)
-        hello = await person.start()
+        hello = await person.send(text="/start help")  # /start itself shows pictures, which use up the chat's pace
         await person.chat.wait_for(after=hello)
         return person
 
