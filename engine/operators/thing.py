@@ -39,7 +39,7 @@ def _separate(image: Bytes, prior: Floats) -> Bytes:
 
 
 def _prior(image: Bytes) -> Floats:
-    """Log-odds that a pixel is the thing's; the weights are the best of some tried on thirteen photographs."""
+    """Log-odds that a pixel is the thing's; weights chosen on thirteen photographs: ADR 4."""
     lab = cv2.cvtColor(cv2.bilateralFilter(image, 5, 25, 5), cv2.COLOR_RGB2Lab)
     edge = _edge(lab.shape)
     striking = np.minimum(0.4 * oddness(lab, edge) + 0.8 * sharpness(image), 1)
