@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot import windows
 from bot.app import running
 from bot.books import find_differences
 from bot.settings import Settings
@@ -94,6 +95,13 @@ async def answer(chat: Chat, asked: Message, *, result: bool = False) -> Message
         lambda message: message.by_bot and message.replies_to == asked.id and (message.has_file or not result),
         after=asked,
     )
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the sandbox take what people's fingers could never ask for so fast; tests/bot shows the real pace."""
+    monkeypatch.setattr(windows, "CHAT_WINDOW", (1000, 1.0))
+    monkeypatch.setattr(windows, "GROUP_WINDOW", (1000, 1.0))
 
 
 @pytest.fixture
