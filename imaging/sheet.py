@@ -35,7 +35,8 @@ def make_sheet(photo: Image.Image, photo_dpi: int, paper: str, format: Literal["
 
 def lay_out(photo: Image.Image, photo_dpi: int, paper: str) -> Image.Image:
     """Return the sheet as a picture of DPI dots per inch."""
-    copy = photo.convert("RGB")
+    copy = Image.new("RGB", photo.size, "white")  # paper shows through what is transparent
+    copy.paste(photo.convert("RGB"), mask=photo.getchannel("A") if "A" in photo.getbands() else None)
     if photo_dpi != DPI:
         size = (round(copy.width * DPI / photo_dpi), round(copy.height * DPI / photo_dpi))
         copy = copy.resize(size, Image.Resampling.LANCZOS)

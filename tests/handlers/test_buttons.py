@@ -112,3 +112,15 @@ def test_every_size_is_on_one_page(language: str) -> None:
     assert sizes.usual(language, "tr")[0].id == "tr"
     board = InlineKeyboardMarkup(sizes.grid(shown, language, 7, "size", "0"))
     assert all(len(one.text) <= sizes.SHORT for row in board.inline_keyboard for one in row if len(row) > 1)
+
+
+async def test_pictures_telegram_refuses(stage: Stage) -> None:
+    """Where Telegram takes no pictures, hello comes in words; ids it has forgotten are uploaded anew."""
+    await stage.say(message(PRIVATE, ANNA, "/start"))
+    stage.wire.failing = {"sendMediaGroup": (400, "Bad Request: wrong file identifier")}
+    assert await stage.say(message(PRIVATE, ANNA, "/start")) == said("start")
+    groups = [parameters for name, parameters in stage.wire.calls if name == "sendMediaGroup"]
+    assert len(groups) == 3
+    stage.wire.failing = {}
+    assert await stage.say(message(PRIVATE, ANNA, "/start")) == said("start")
+    assert await stage.say(message(GROUP, ANNA, "/start")) == said("start")

@@ -78,3 +78,10 @@ def test_jpeg_and_pdf_print_in_true_size() -> None:
     pdf = sheet.make_sheet(photo, 300, "10x15", "pdf")
     assert pdf.startswith(b"%PDF-")
     assert b"/MediaBox [ 0 0 283.44 425.28 ]" in pdf  # points, 72 to the inch
+
+
+def test_transparency_is_paper() -> None:
+    """What is transparent in an ID photo is white on the sheet, whatever colour hides below."""
+    page = sheet.lay_out(Image.new("RGBA", (295, 413), (0, 0, 0, 0)), sheet.DPI, "10x15")
+    assert not any(colour == (0, 0, 0) for _, colour in page.getcolors() or ())
+    assert page.getpixel((page.width // 2, page.height // 4)) == (255, 255, 255)

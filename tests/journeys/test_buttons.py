@@ -3,9 +3,11 @@
 import io
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 from sandbox.client import Chat, Message, Person
+from storage.tables import jobs
 from tests.journeys.conftest import House, answer
 from tests.journeys.pictures import jpeg
 
@@ -103,6 +105,18 @@ async def test_get_as_file_costs_nothing_and_again_does(house: House) -> None:
     await ann.chat.wait_for(lambda one: one.by_bot and one.has_file, after=file)
     quota = await answer(ann.chat, await ann.send(text="/quota"))
     assert "8 credits" in quota.words
+
+
+async def test_get_as_file_when_the_provider_keeps_it_no_more(house: House) -> None:
+    """An hour later the file is what Telegram keeps of the photo, and the words say so."""
+    ann = await house.person()
+    coloured = await answer(ann.chat, await ann.send_photo(photo=OLD, caption="/colorize"), result=True)
+    async with house.database() as db, db.begin() as conn:
+        await conn.all(sa.update(jobs).where(jobs.c.id == 1), updated_at=0.0)
+    await press(ann, coloured, "Get as file")
+    file = await ann.chat.wait_for(lambda one: "document" in one, after=coloured)
+    assert "As Telegram keeps it" in file.words
+    assert await house.tg.download(file) == await house.tg.download(coloured)
 
 
 async def test_only_who_asked_may_press_or_a_group_admin(house: House) -> None:
