@@ -74,8 +74,11 @@ def is_private(message: Message) -> bool:
 
 
 def speaker_of(message: Message) -> int:
-    """Give the id of who wrote it: a person, or the channel or group somebody writes for."""
-    speaker = message.from_user or message.sender_chat or message.chat
+    """Give the id of who wrote it: a person, the channel somebody writes for, or the group's anonymous admin."""
+    channel = message.sender_chat
+    if channel is not None and channel.id != message.chat_id:
+        return channel.id  # all channels share one `from_user`
+    speaker = message.from_user or message.chat
     return speaker.id
 
 

@@ -70,10 +70,7 @@ def _old() -> Image.Image:
 
 
 def _blurred() -> Image.Image:
-    face = photo("astronaut").crop((300, 0, 620, 320)) if photo("astronaut").width > 700 else photo("astronaut")
-    return face.crop((face.width * 3 // 10, 0, face.width * 7 // 10, face.height * 4 // 10)).resize(
-        (140, 140), Image.Resampling.LANCZOS
-    )
+    return photo("astronaut").crop((153, 0, 358, 204)).resize((140, 140), Image.Resampling.LANCZOS)
 
 
 SHOWN: Mapping[str, tuple[Operation, Callable[[], Image.Image]]] = {
