@@ -53,7 +53,7 @@ def label(preset: Preset, language: str) -> str:
 def title(preset: Preset, language: str) -> str:
     """Give the whole name for a list."""
     country = preset.country_name(language)
-    return f"{flag(preset)}{country + ', ' if country else ''}{preset.kind_name(language)}"
+    return f"{flag(preset)}{country + ' · ' if country else ''}{preset.kind_name(language)}"
 
 
 def usual(language: str, chosen: str | None) -> list[Preset]:

@@ -31,7 +31,7 @@ async def test_a_list_to_turn_and_press(house: House) -> None:
     """/presets lists documents by pages; a press on one asks for the portrait and makes that photo of it."""
     ann = await house.person()
     listed = await answer(ann.chat, await ann.send(text="/presets"))
-    first = next(line for line in listed.words.splitlines() if "United States, passport" in line)
+    first = next(line for line in listed.words.splitlines() if "United States · passport" in line)
     assert "50.8×50.8 mm" in first
     assert first.endswith(" us")
     second = await press(ann, listed, "▶")

@@ -28,7 +28,7 @@ async def test_hello_by_picture_uploaded_once(house: House) -> None:
         ("idphoto_us", "600x600"),
         ("idphoto_us-blue", "600x600"),
         ("enhance_2x", "make clearer"),
-        ("presets", "United States, passport"),
+        ("presets", "United States · passport"),
         ("settings", "Settings of this chat"),
         ("help", "or as a reply to one"),
         ("nonsense", "Hello!"),
