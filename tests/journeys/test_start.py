@@ -30,7 +30,7 @@ async def test_hello_by_picture_uploaded_once(house: House) -> None:
         ("enhance_2x", "make clearer"),
         ("presets", "United States · passport"),
         ("settings", "Settings of this chat"),
-        ("help", "or as a reply to one"),
+        ("help", "Write a command under a photo"),
         ("nonsense", "Hello!"),
     ],
 )
