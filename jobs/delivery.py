@@ -258,7 +258,8 @@ def _input(name: str, file: BinaryIO, size: int) -> InputFile:
 
 
 def _name(job: Job, role: str, extension: str) -> str:
-    stem = PurePath(job.file_name or "photo").stem[:60] or "photo"
+    # Without control characters, among them those that turn the direction of a name and with it its ending.
+    stem = "".join(filter(str.isprintable, PurePath(job.file_name or "").stem))[:60] or "photo"
     part = job.operation.name if role == "image" else role
     return f"{stem}-{part}.{extension}"
 

@@ -193,6 +193,22 @@ async def test_photo_or_file(post: Post, operation: Operation, kind: str, method
     assert json.loads(call.fields["reply_parameters"]) == {"message_id": 5, "allow_sending_without_reply": True}
 
 
+@pytest.mark.parametrize(
+    ("sent", "stem"),
+    [
+        ("../../etc/me.png", "me"),
+        ("a\u202egpj.exe", "agpj"),
+        ("a\0b\r\n.png", "ab"),
+        ("\ud800.png", "photo"),
+        ("", "photo"),
+    ],
+)
+async def test_names_of_results(post: Post, sent: str, stem: str) -> None:
+    """A result is called after the file it was made of, less what leads elsewhere, cannot be sent or deceives."""
+    await post.deliver(job(Cutout(), file_name=sent), picture("PNG"))
+    assert post.api.calls[0].files[0][1] == f"{stem}-cutout.png"
+
+
 async def test_in_a_topic_without_a_message_to_reply_to(post: Post) -> None:
     """A forum's topic is kept; a job carried over from an old group replies to nothing."""
     await post.deliver(job(thread_id=42, reply_to=None))
