@@ -265,7 +265,7 @@ async def _introduce(bot: Bot, words: Words, house: House) -> None:
 
 
 async def _prune(db: Database, days: int) -> None:
-    """Forget handled updates and finished jobs after `days`, every hour."""
+    """Forget handled updates, finished jobs, albums and results after `days`, every hour."""
     while True:
         before = time.time() - days * 86_400
 
@@ -273,7 +273,7 @@ async def _prune(db: Database, days: int) -> None:
             await inbox.prune(conn, before)
             await jobs.prune(conn, before)
             await albums.prune(conn, before)
-            await results.prune(conn, time.time())
+            await results.prune(conn, max(before, time.time() - results.KEEP_SECONDS))
 
         await db.persist(write)
         await asyncio.sleep(PRUNE_SECONDS)

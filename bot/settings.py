@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PREFIX = "DARKROOM_"
 WEBHOOK_PORT = 8080  # where the webhook listens when nobody chose a port
 RAW_BYTES = 3  # PicWish's return_type that is refused without sync=1
+LIKE_A_SECRET = re.compile(r"\d{6,}:[\w-]{20,}|sk-\w{6,}|\w{32,}")  # pasted into the wrong setting
 KEY_OF = {"gptge_token": "gptge", "picwish_api_key": "picwish"}
 
 
@@ -77,7 +78,12 @@ class Settings(BaseSettings):
         default="sqlite:///darkroom.db",
         description="The SQLite file: `sqlite:///relative.db` or `sqlite:////absolute.db`.",
     )
-    keep_days: int = Field(default=30, ge=2, le=3650, description="Days to keep finished jobs and handled updates.")
+    keep_days: int = Field(
+        default=30,
+        ge=2,
+        le=3650,
+        description="Days to keep finished jobs, handled updates and results for asking again.",
+    )
     daily_allowance: Annotated[int | None, unless("unlimited")] = Field(
         default=10, ge=0, description="Free credits a chat gets each day: a number or `unlimited`."
     )
@@ -220,7 +226,8 @@ def _line(error: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails, whose ke
     if error["type"] == "missing":
         return f"{name}: is required. {Settings.model_fields[field].description}"
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    if field in {"bot_token", "database_url", *KEY_OF} or field.endswith("_url"):
+    hidden = field in {"bot_token", "database_url", *KEY_OF} or field.endswith("_url")
+    if hidden or LIKE_A_SECRET.search(str(error["input"])):
         return f"{name}: {message}"
     return f"{name}: {message} (it is {error['input']!r})"
 

@@ -185,7 +185,7 @@ class TaskBook:
             return _failure(State.TOO_LARGE, "Image file too large")
         except WorkerHung:
             return _failure(State.TOO_SLOW, "Processing timed out")
-        except WorkerCrashed:
+        except (WorkerCrashed, OSError):  # OSError: no room on the disk
             return _failure(State.FAILED, "Processing failed")
         self._learn(name, task)
         return answer

@@ -168,6 +168,15 @@ class Closing:
             return await ledger.settle(conn, job.id, ending.actual)
         return await ledger.release(conn, job.id)
 
+    async def abandon(self, job_id: int) -> None:
+        """End a job that cannot even be read, so that what was held for it comes back."""
+
+        async def write(conn: Connection) -> None:
+            await rows.update(conn, job_id, state=State.FAILED, error="internal", told=1)
+            await ledger.release(conn, job_id)
+
+        await self._db.persist(write)
+
     async def delivered(self, *done: tuple[Piece, tuple[Sent, ...]]) -> None:
         """End jobs whose results Telegram took."""
         await self.end(

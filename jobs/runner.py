@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol, TypeVar
 import structlog
 
 from imaging import codec
+from imaging.errors import OutcomeUnknown
 from imaging.finishing import finish
 from imaging.operations import Operation
 from imaging.provider import Link, Upload
@@ -105,7 +106,12 @@ class Runner:
 
     async def work(self, job_id: int) -> Rest | None:
         """Bring the job to its result or its failure; give what is left to do in the chat, which needs no slot."""
-        job = await self._load(job_id)
+        try:
+            job = await self._load(job_id)
+        except (KeyError, ValueError):  # pydantic's too: written by a program that knew other operations
+            log.exception("a job nobody can read", job=job_id)
+            await self._closing.abandon(job_id)
+            return None
         if job is None or job.state in {State.DELIVERED, State.CANCELLED}:
             return None
         if job.state == State.FAILED or job.reuse:
@@ -155,6 +161,9 @@ class Runner:
         return Piece(job, checkpoints.provider, result, changes)
 
     async def _develop(self, job: Job, checkpoints: "Checkpoints") -> tuple[Result, tuple[str, ...]]:
+        if job.state == State.SUBMITTING and job.submits >= UNKNOWN_LIMIT:
+            message = f"cut off in the upload {job.submits} times"
+            raise OutcomeUnknown(message)
         if job.file_kind == "link":
             changes: tuple[str, ...] = ()
             result = await self._ask(job, Link(job.file_id), checkpoints)
@@ -210,6 +219,9 @@ class Runner:
         return await self._bring(replace(job, reuse=()))
 
 
+UNKNOWN_LIMIT = 10
+"""Paid requests in a row whose outcome was lost, however often the bot started anew, before a job is given up."""
+
 PERCENT = {State.ACCEPTED: 5, State.SUBMITTING: 15, State.SUBMITTED: 30, State.DELIVERING: DEVELOPED}
 """How far a job is in each state, as people are shown it."""
 
@@ -243,7 +255,8 @@ class Checkpoints:
 
     async def unsubmitted(self) -> None:
         """Write down that no provider has anything of this job."""
-        await self._write(State.ACCEPTED, provider=None, task_id=None)
+        self._submits = 0
+        await self._write(State.ACCEPTED, provider=None, task_id=None, submits=0)
 
     def progressed(self, percent: int) -> None:
         """Show what the provider says about its task; this alone is not written down."""

@@ -39,6 +39,6 @@ async def find(conn: Connection, file_unique_id: str, operation: str, options: s
     return None if row is None else str(row["files"])
 
 
-async def prune(conn: Connection, now: float) -> None:
-    """Forget the results that are too old at the moment `now`."""
-    await conn.all(_prune, before=now - KEEP_SECONDS)
+async def prune(conn: Connection, before: float) -> None:
+    """Forget the results that were made before the moment `before`."""
+    await conn.all(_prune, before=before)

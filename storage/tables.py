@@ -219,7 +219,9 @@ jobs = Table(
     Column("state", String(16), nullable=False),
     Column("provider", String(16)),
     Column("task_id", String(128)),
-    Column("submits", Integer, nullable=False, server_default="0"),  # paid requests that may have been taken
+    Column(
+        "submits", Integer, nullable=False, server_default="0"
+    ),  # paid requests in a row whose outcome may be unknown
     Column("worked", Float, nullable=False, server_default="0"),  # seconds of work, downtime not counted
     Column("error", String(64)),
     Column("error_params", Text),

@@ -227,7 +227,7 @@ async def test_a_job_that_is_over_leaves_nothing_to_do(bench: Bench) -> None:
 
 
 async def test_a_job_nobody_can_read_stops_nothing(bench: Bench, logs: list[EventDict]) -> None:
-    """A row that this version cannot read is logged and left; the next job is done."""
+    """A row that this version cannot read is logged, ended and paid back; the next job is done."""
     broken = await bench.job()
     async with bench.db.begin() as conn:
         await raw(conn, "UPDATE jobs SET operation = 'develop_film'")
@@ -235,4 +235,5 @@ async def test_a_job_nobody_can_read_stops_nothing(bench: Bench, logs: list[Even
     await accept(bench, request(place=1))
     await bench.quiet()
     assert len(bench.telegram.sent) == 1
-    assert "job left for the next start" in [event["event"] for event in logs]
+    assert "a job nobody can read" in [event["event"] for event in logs]
+    assert await bench.money(broken) == ["hold", "release"]

@@ -101,19 +101,23 @@ async def test_one_message_for_an_album(bench: Bench, screen: Screen) -> None:
 
 
 async def test_waiting_in_line(bench: Bench, screen: Screen) -> None:
-    """Who waits for a turn is told how many come first, of all chats in their order."""
+    """Who waits for a turn is told how many come first, of all chats in their order, and when one gives up."""
     bench.provider.up.clear()
     for number in range(2):
         await bench.desk.accept([request(chat_id=number + 1)])
-    for chat, source in ((3, "m1"), (3, "m2"), (4, "m1"), (4, "m2")):
+    first = await bench.desk.accept([request(chat_id=3, source="m1")])
+    assert isinstance(first, Accepted)
+    for chat, source in ((3, "m2"), (4, "m1"), (4, "m2")):
         await bench.desk.accept([request(chat_id=chat, source=source)])
     while len(screen.shown) < 6:
         await asyncio.sleep(0.01)
     assert sorted(one.ahead for one in screen.shown if one.ahead is not None) == [0, 1, 2, 3]
+    assert await bench.desk.cancel(first.job_ids[0])
+    while not screen.changed:
+        await asyncio.sleep(0.01)
     bench.provider.up.set()
     while len(screen.cleared) < 6:
         await asyncio.sleep(0.01)
-    assert screen.changed
 
 
 async def test_a_failure_takes_the_message_away(bench: Bench, screen: Screen) -> None:

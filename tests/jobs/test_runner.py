@@ -7,7 +7,7 @@ import pytest
 
 from imaging.errors import Busy, GaveUp, NoFace, PictureTooLarge
 from imaging.routing import Resume
-from jobs.runner import ChatGoneError, ChatMovedError, UndeliverableError
+from jobs.runner import UNKNOWN_LIMIT, ChatGoneError, ChatMovedError, UndeliverableError
 from storage import jobs as rows
 from storage import ledger
 from storage.database import Database
@@ -50,6 +50,19 @@ async def test_nothing_to_do(bench: Bench) -> None:
     assert await bench.runner.work(job) is None
     assert await bench.runner.work(404) is None
     assert len(bench.telegram.sent) == 1
+
+
+@pytest.mark.parametrize(("submits", "state"), [(UNKNOWN_LIMIT - 1, "delivered"), (UNKNOWN_LIMIT, "failed")])
+async def test_an_upload_that_always_ends_the_bot_is_not_paid_for_forever(
+    bench: Bench, submits: int, state: str
+) -> None:
+    """A job that many starts in a row met in its upload is given up in words, and nothing is charged."""
+    job = await bench.job()
+    async with bench.db.begin() as conn:
+        await rows.update(conn, job, state="submitting", provider="gptge", submits=submits)
+    await bench.work(job)
+    assert await bench.row(job, "state") == (state,)
+    assert [code for _, code, _ in bench.telegram.told] == (["outcome_unknown"] if state == "failed" else [])
 
 
 def gave_up(cause: Exception | None) -> GaveUp:
@@ -281,11 +294,11 @@ async def test_unsubmitted_means_nothing_is_pending(bench: Bench) -> None:
     job = await bench.job()
     bench.provider.refuses = True
     await bench.work(job)
-    assert await bench.row(job, "state", "provider", "submits") == ("accepted", None, 1)
+    assert await bench.row(job, "state", "provider", "submits") == ("accepted", None, 0)
     bench.provider.refuses = False
     await bench.work(job, bench.make_runner())
     assert bench.provider.asked == [None, None]
-    assert await bench.row(job, "state", "submits") == ("delivered", 2)
+    assert await bench.row(job, "state", "submits") == ("delivered", 1)
 
 
 async def test_cancel(bench: Bench) -> None:
