@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import Any
 
 import httpx
@@ -21,15 +20,13 @@ from telegram.ext import ApplicationBuilder, ExtBot
 from telegram.request import HTTPXRequest
 
 import handlers
-from bot.house import make_alerts, make_house, make_prices, make_terms
+from bot.house import make_alerts, make_dispatch, make_house
 from bot.intake import ALLOWED_UPDATES, Intake, Processor, poll
 from bot.metrics import Metrics
 from bot.pacing import Pacer
 from bot.settings import Settings
-from bot.windows import SMALL
 from handlers.commands import publish_commands, publish_profile
 from handlers.context import CONTEXT_TYPES, App, House
-from handlers.progress import ProgressScreen
 from handlers.words import Words
 from imaging.gptge import GptGe
 from imaging.picwish import PicWish
@@ -37,11 +34,8 @@ from imaging.provider import Provider
 from imaging.routing import Router
 from imaging.transport import tls
 from imaging.wire import ReturnType
-from jobs.delivery import Delivery, insist
+from jobs.delivery import insist
 from jobs.local import LocalDispatch
-from jobs.prices import few_left
-from jobs.progress import Progress
-from jobs.runner import Runner
 from storage import albums, inbox, jobs, results
 from storage.database import Connection, Database, DatabaseBusyError
 from storage.migrations import SchemaError
@@ -91,21 +85,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         metrics = make_alerts(settings, db, bot, words)
         files = await stack.enter_async_context(httpx.AsyncClient(timeout=30, **_transport()))
         router = _make_router(settings, metrics, stack)
-        delivery = Delivery(
-            bot,
-            files,
-            words.say,
-            metrics.duplicate_delivery,
-            handlers.result_buttons(words),
-            partial(few_left, db, make_terms(settings)),
-        )
-        screen = ProgressScreen(bot, words, SMALL)
-        progress = Progress(db, screen, lambda job_id: dispatch.place(job_id))  # noqa: PLW0108  it is made below
-        price = make_prices(settings).actual
-        runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout, price=price, watcher=progress)
-        dispatch = LocalDispatch(
-            runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency, watch=progress.watch
-        )
+        dispatch, progress, runner = make_dispatch(settings, db, bot, words, files, router, metrics)
         metrics.watch_queue(lambda: dispatch.depth, lambda: dispatch.working)
         house = await make_house(settings, db, dispatch, words, router, metrics)
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)

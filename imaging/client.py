@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -40,7 +41,7 @@ class Answer:
     pictures: Spools = ()
 
 
-class HttpProvider:
+class HttpProvider(ABC):
     """Speaks the contract; a dialect adds its paths, its key header and its own fields."""
 
     name: ClassVar[str]
@@ -49,14 +50,14 @@ class HttpProvider:
         self._key = key
         self._connections = Connections(url, timeout)
 
-    def _headers(self) -> dict[str, str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _headers(self) -> dict[str, str]: ...
 
-    def _create_path(self, operation: Operation) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _create_path(self, operation: Operation) -> str: ...
 
-    def _query_path(self, operation: Operation | None, task_id: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _query_path(self, operation: Operation | None, task_id: str) -> str: ...
 
     def _own_fields(self, operation: Operation, *, sync: bool) -> dict[str, str]:
         """Give what only this dialect sends."""
