@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
+import uvloop
 
 from bot import logs
 from bot.settings import Settings, SettingsError, load_settings
@@ -41,7 +42,7 @@ def run() -> None:
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
     import bot.app  # noqa: PLC0415  loads Telegram, HTTP and the database; wrong settings are told without them
 
-    raise typer.Exit(asyncio.run(bot.app.run(settings)))
+    raise typer.Exit(uvloop.run(bot.app.run(settings)))
 
 
 @app.command()

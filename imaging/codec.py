@@ -132,10 +132,9 @@ def encode_within(image: Image.Image, max_bytes: int, *, dpi: int | None = None)
     return best
 
 
-def fit_photo(file: BinaryIO, size: int) -> bool:
+def fit_photo(width: int, height: int, size: int) -> bool:
     """Say whether Telegram takes a file of `size` bytes as a photo (TELEGRAM_FACTS: 10 MB, sides' sum, ratio)."""
-    info = inspect(file)
-    short, long = sorted((info.width, info.height))
+    short, long = sorted((width, height))
     return size <= 10_000_000 and short + long <= 10_000 and long <= 20 * short  # noqa: PLR2004  Telegram's numbers
 
 

@@ -248,7 +248,7 @@ def _as_photo(job: Job, result: Result) -> bool:
     if len(result.files) > 1 or job.send_as == "file" or not opaque or first.format == "webp":
         return False
     wanted = job.send_as is not None or (isinstance(job.operation, Colorize) and first.format == "jpg")
-    return wanted and codec.fit_photo(first.file, first.size)
+    return wanted and codec.fit_photo(first.width, first.height, first.size)
 
 
 def _input(name: str, file: BinaryIO, size: int) -> InputFile:
@@ -270,11 +270,17 @@ def _reply_to(job: Job) -> ReplyParameters | None:
 
 async def insist(call: Callable[[], Awaitable[T]], on_retry: Callable[[], None] | None = None) -> T:
     """Make a call to Telegram until it answers; the caller decides how long. What cannot pass is raised."""
+    try:  # without stamina, which is not needed while nothing is wrong and would cost as much as a statement
+        return await call()
+    except TelegramError as error:
+        first = error
     async for attempt in stamina.retry_context(
         on=_wait_for, attempts=None, timeout=None, wait_initial=0.5, wait_max=60
     ):
         with attempt:
             try:
+                if attempt.num == 1:
+                    raise first
                 result = await call()
             except TelegramError as error:
                 if on_retry is not None and _is_outage(error):
