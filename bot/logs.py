@@ -64,13 +64,13 @@ class _Unfailing(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write if possible."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # ValueError: closed
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush if possible."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # ValueError: closed
             self._stream.flush()
 
 
