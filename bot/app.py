@@ -185,7 +185,7 @@ async def run(settings: Settings) -> int:
         log.error("cannot start", why=str(error))  # noqa: TRY400  the operator needs the sentence, not the trace
         return 1
     except InvalidToken:
-        log.error("cannot start", why="Telegram does not know this bot token: see DARKROOM_BOT_TOKEN")  # noqa: TRY400
+        log.error("cannot start", why="Telegram does not know this bot token: see DARKROOM_BOT_TOKEN")  # noqa: TRY400  as above
         return 1
     except asyncio.CancelledError:
         if not signalled:

@@ -72,7 +72,7 @@ def reconcile() -> None:
     settings = _settings()
     logs.configure("ERROR", settings.log_format, settings.secrets())
     import bot.app  # noqa: PLC0415  as above
-    import bot.books  # noqa: PLC0415
+    import bot.books  # noqa: PLC0415  as above
 
     async def compare() -> list[str]:
         async with bot.app.make_bot(settings) as client:
