@@ -28,6 +28,7 @@ metadata = MetaData(
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
 # Partial indexes say so for SQLite only: a word about PostgreSQL loads that dialect, 2 MB and 50 ms of every start.
+# Where it is PostgreSQL, storage.migrations says it of that, too.
 
 # All moments are seconds since the epoch, UTC.
 
@@ -38,8 +39,11 @@ inbox = Table(
     Column("body", Text, nullable=False),  # the update as Telegram's JSON
     Column("received_at", Float, nullable=False),
     Column("done_at", Float),
+    Column("chat_id", BigInteger, nullable=False, server_default="0"),  # 0: of no chat
+    Column("owner", BigInteger),  # the process that handles it; null: waits for one
     Index(
         "ix_inbox_waiting",
+        "chat_id",
         "update_id",
         sqlite_where=text("done_at IS NULL"),
     ),
@@ -231,9 +235,14 @@ jobs = Table(
     Column("progress_id", BigInteger),  # the message that shows how far it is, while there is one
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("owner", BigInteger),  # the process that works on it; 0: handed to procrastinate; null: waits for its turn
+    Column("epoch", Integer, nullable=False, server_default="0"),  # grows with each owner: an earlier one may not write
+    Column("task", BigInteger),  # procrastinate's number of the call that has its owner work on it
+    Column("stop", Integer, nullable=False, server_default="0"),  # 1: the person gave it up, and its owner must hear
     UniqueConstraint("chat_id", "source", "place"),
     Index(
         "ix_jobs_unfinished",
+        "chat_id",
         "id",
         sqlite_where=text("told = 0"),
     ),
@@ -273,4 +282,48 @@ offers = Table(
     Column("requests", Text, nullable=False),  # what a button will have done, as JSON: columns of jobs
     Column("at", Float, nullable=False),
     Index("ix_offers_at", "at"),
+)
+
+albums = Table(
+    "albums",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("group_id", String(64), primary_key=True),  # Telegram's media_group_id
+    Column("update_id", BigInteger, nullable=False),  # its first picture, in the inbox
+    Column("asked", BigInteger),  # the update that says what to do with it, in the inbox
+    Column("wish", Text),  # what that is, as JSON
+    Column("awaited", Integer, nullable=False, server_default="0"),  # 1: the wish was made before the album came
+    Column("due_at", Float),  # when it is complete unless more comes; null: it was
+    Column("told", Integer, nullable=False, server_default="0"),  # 1: its person knows that we saw but one picture
+    Column("at", Float, nullable=False),
+    Index("ix_albums_due_at", "due_at"),
+    Index("ix_albums_at", "at"),
+)
+
+# From here on: what processes that share a database say to each other.
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("role", String(8), nullable=False),  # run, web, worker
+    Column("beat_at", Float, nullable=False),  # when it last said that it lives, by the database's clock
+    Column("states", Text),  # its providers' states, as JSON: {"gptge": ["closed", 1.2]}, with seconds a request
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("token", String(64), primary_key=True),  # SHA-256, in hex, of what is in the callback's URL
+    Column("came_at", Float),
+    Column("task_id", String(128)),  # what the call named, unverified
+    Column("at", Float, nullable=False),
+    Index("ix_calls_at", "at"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("key", String(64), primary_key=True),  # what the admins were told of
+    Column("at", Float, nullable=False),
 )

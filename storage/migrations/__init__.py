@@ -13,7 +13,7 @@ from storage.tables import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 class SchemaError(RuntimeError):
@@ -26,23 +26,40 @@ def bring_up(path: Path, *, upgrade: bool) -> None:
     A new database is made from tables.py, of which a test shows that the steps lead there: Alembic, which only an older
     one needs, costs 0.2 s and 10 MB for as long as the program runs.
     """
-    found = _version(path)
-    if found == HEAD:
-        return
+    found = _version_of_file(path)
+    if _is_missing(found, upgrade=upgrade):
+        with _transaction(path) as connection:
+            _climb(connection, found)
+
+
+def bring_up_server(url: sa.URL, *, upgrade: bool) -> None:
+    """Do the same for the PostgreSQL database at `url` (postgresql+psycopg), one process after the other."""
+    engine = sa.create_engine(url)
+    try:
+        with engine.begin() as connection:
+            if upgrade:
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('darkroom schema'))")
+            found = None
+            if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar():
+                found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+            if _is_missing(found, upgrade=upgrade):
+                _climb(connection, found)
+    finally:
+        engine.dispose()
+
+
+def _is_missing(found: str | None, *, upgrade: bool) -> bool:
+    """Tell whether there are steps to take. Raises SchemaError when this program may not or cannot take them."""
     if found is not None and found > HEAD:
         message = f"the database has schema {found}, newer than this program's {HEAD}: install the newest darkroom"
         raise SchemaError(message)
-    if not upgrade:
+    if found != HEAD and not upgrade:
         message = f"the database has schema {found}, this program needs {HEAD}: start `darkroom run` once"
         raise SchemaError(message)
-    with _transaction(path) as connection:
-        if found is None:
-            _make(connection)
-        else:
-            upgrade_to_head(connection)
+    return found != HEAD
 
 
-def _version(path: Path) -> str | None:
+def _version_of_file(path: Path) -> str | None:
     if not path.exists():
         return None
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -62,11 +79,32 @@ def _transaction(path: Path) -> Iterator[sa.Connection]:
     engine.dispose()
 
 
+def _climb(connection: sa.Connection, found: str | None) -> None:
+    if found is None:
+        _make(connection)
+    else:
+        upgrade_to_head(connection)
+
+
 def _make(connection: sa.Connection) -> None:
+    on_server = connection.dialect.name == "postgresql"
+    if on_server:
+        _partial_there()
     metadata.create_all(connection, checkfirst=False)  # tables of somebody else's are an error, not ours
+    if on_server:
+        from storage.migrations import postgres  # noqa: PLC0415  loads procrastinate
+
+        postgres.add(connection)
     stamp = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
     stamp.create(connection)
     connection.execute(stamp.insert().values(version_num=HEAD))
+
+
+def _partial_there() -> None:
+    """Make the indexes of tables.py that are partial on SQLite partial on PostgreSQL."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
 
 
 def upgrade_to_head(connection: sa.Connection) -> None:
