@@ -14,6 +14,7 @@ from jobs.dispatch import Accepted, Desk
 from jobs.job import Picture, Request
 from storage import ledger
 from storage.database import Database
+from storage.opening import open_database
 
 TERMS = ledger.Terms(10**6)
 
@@ -68,12 +69,12 @@ async def growth(folder: Path, *, chats: int, entries: int, samples: int, say: C
     """Time both on an empty and on a full database by turns, so that the machine's moods fall on both alike."""
     empty, full = folder / "empty.db", folder / "full.db"
     for path in (empty, full):
-        await (await Database.open(f"sqlite:///{path}")).close()
+        await (await open_database(f"sqlite:///{path}")).close()
     say(f"filling a database with {chats:,} chats and {entries:,} ledger rows")
     began = time.monotonic()
     await asyncio.to_thread(fill, full, chats=chats, entries=entries)
     say(f"filled in {time.monotonic() - began:.0f} s; asking and inserting {samples} times in each")
-    databases = {path.stem: await Database.open(f"sqlite:///{path}") for path in (empty, full)}
+    databases = {path.stem: await open_database(f"sqlite:///{path}") for path in (empty, full)}
     times: dict[str, dict[str, list[float]]] = {name: {"quota": [], "insert": []} for name in databases}
     warming = min(200, samples)
     for number in range(warming + samples):

@@ -39,6 +39,7 @@ from jobs.local import LocalDispatch
 from storage import albums, inbox, jobs, results
 from storage.database import Connection, Database, DatabaseBusyError
 from storage.migrations import SchemaError
+from storage.opening import open_database
 
 STOP_SECONDS = 5.0
 """Grace for running jobs at the end; what is not done then is taken up by the next start."""
@@ -80,7 +81,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     """
     async with AsyncExitStack() as stack:
         words, bot = Words(), make_bot(settings)
-        db = await Database.open(settings.database_url)
+        db = await open_database(settings.database_url)
         stack.push_async_callback(db.close)
         metrics = make_alerts(settings, db, bot, words)
         files = await stack.enter_async_context(httpx.AsyncClient(timeout=30, **_transport()))

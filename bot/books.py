@@ -7,7 +7,7 @@ from telegram import Bot, StarTransaction, TransactionPartnerUser
 
 from bot.settings import Settings
 from storage import audit, payments
-from storage.database import Database
+from storage.opening import open_database
 from storage.payments import Payment
 
 PAGE = 100
@@ -16,7 +16,7 @@ PAGE = 100
 
 async def find_differences(settings: Settings) -> list[str]:
     """Recompute from the ledger what is kept beside it; give a sentence for each difference. The bot may run."""
-    db = await Database.open(settings.database_url, own=False)
+    db = await open_database(settings.database_url, own=False)
     try:
         async with db.read() as conn:
             found = await audit.differences(conn)
@@ -38,7 +38,7 @@ async def reconcile(settings: Settings, bot: Bot) -> list[str]:
             paid[one.id] = one.amount
         elif isinstance(one.receiver, TransactionPartnerUser):
             refunded.add(one.id)
-    db = await Database.open(settings.database_url, own=False)
+    db = await open_database(settings.database_url, own=False)
     try:
         async with db.read() as conn:
             ours = await payments.everything(conn)

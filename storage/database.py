@@ -1,225 +1,73 @@
-"""The one way to the database: opened once, migrated at start, written to by one transaction at a time."""
+"""What a database is to the other rooms, SQLite's file and PostgreSQL's server alike (storage.opening opens either)."""
 
-import asyncio
-import fcntl
-import os
-import sqlite3
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Self, TypeVar
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
 
-import aiosqlite
-import sqlalchemy as sa
 import stamina
 
-from storage import migrations
-from storage.connection import Connection, Row, Work, run_together
+from storage.connection import Connection, Row, T, Work
 
-__all__ = ["Connection", "Database", "DatabaseBusyError", "Row"]
-
-T = TypeVar("T")
-CHECKPOINT_PAGES = 10_000
-"""Of 4 KiB in the log before they are copied into the file: with SQLite's 1000 that wait fell on 1 write in 100."""
-
-_PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-}
+__all__ = ["Connection", "Database", "DatabaseBusyError", "DatabaseError", "Row", "Work"]
 
 
-class DatabaseBusyError(RuntimeError):
+class DatabaseError(RuntimeError):
+    """The database cannot be opened; the sentence says why, and holds no secret."""
+
+
+class DatabaseBusyError(DatabaseError):
     """Another darkroom already runs on this database file."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    """A transaction that waits for the next group, and who waits for its outcome."""
+class Database(ABC):
+    """An open database. What a transaction wrote survives the process and the power once it is over.
 
-    work: Work[Any]
-    outcome: asyncio.Future[Any]
-
-
-class Database:
-    """An open SQLite database.
-
-    WAL with `synchronous=FULL`: what a transaction wrote survives the process and the power. A write transaction
-    starts with BEGIN IMMEDIATE, because the deferred default lets two readers both decide to spend the last credit.
+    `Error` is what its driver raises; `on_server` tells whether other processes may write to it, too.
     """
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lock: IO[bytes] | None) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._turn = asyncio.Lock()
-        self._lock = lock
-        self._queue: list[_Waiting] = []
-        self._writing: asyncio.Task[None] | None = None
+    Error: ClassVar[type[Exception]]
+    on_server: ClassVar[bool]
 
-    @classmethod
-    async def open(cls, url: str, *, own: bool = True) -> Self:
-        """Open the database at `url` (`sqlite:///file.db`).
-
-        With `own` it is locked against a second darkroom and brought to the newest schema; without, it is taken as it
-        stands. Raises DatabaseBusyError, migrations.SchemaError, or sqlite3.Error when the file cannot be had.
-        """
-        path = Path(sa.make_url(url).database or "")
-        lock = _lock(path) if own else None
-        try:
-            await asyncio.to_thread(migrations.bring_up, path, upgrade=own)
-            return cls(await _connect(path), await _connect(path, read_only=True), lock)
-        except BaseException:
-            if lock is not None:
-                lock.close()
-            raise
-
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Connection]:
+    @abstractmethod
+    def begin(self) -> AbstractAsyncContextManager[Connection]:
         """Give a write transaction: committed at the end, rolled back on any exception."""
-        async with self._turn:
-            try:
-                await self._writer.execute_fetchall("BEGIN IMMEDIATE")
-                yield Connection(self._writer)
-            except BaseException:
-                await _surely(self._roll_back())
-                raise
-            else:
-                await _surely(self._commit())
 
-    async def _commit(self) -> None:
-        try:
-            await self._writer.execute_fetchall("COMMIT")
-        except sqlite3.Error:
-            await self._roll_back()
-            raise
-
-    async def _roll_back(self) -> None:
-        with suppress(sqlite3.OperationalError):  # BEGIN itself failed: there is nothing to roll back
-            await self._writer.execute_fetchall("ROLLBACK")
-
+    @abstractmethod
     async def transact(self, work: Work[T]) -> T:
-        """Run `work` in a write transaction, which stands on the disk on return; give what it gives.
-
-        Work that waits is done together: a group shares one visit to the driver's thread and one fsync, which takes
-        longer than all the rest; each is all or nothing by itself. `work` runs in that thread and may await nothing
-        but its connection.
-        """
-        mine = _Waiting(work, asyncio.get_running_loop().create_future())
-        self._queue.append(mine)
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_queue())
-        try:
-            result: T = await asyncio.shield(mine.outcome)
-        except asyncio.CancelledError:
-            if mine in self._queue:
-                self._queue.remove(mine)
-            else:
-                await _settled(mine.outcome)
-            raise
-        return result
-
-    async def _write_queue(self) -> None:
-        while self._queue:
-            async with self._turn:
-                group, self._queue = self._queue, []
-                try:
-                    outcomes = await self._together([one.work for one in group])
-                except Exception as error:  # noqa: BLE001  whoever waits for an outcome is given it
-                    outcomes = [error] * len(group)
-            for one, outcome in zip(group, outcomes, strict=True):
-                if isinstance(outcome, Exception):
-                    one.outcome.set_exception(outcome)
-                else:
-                    one.outcome.set_result(outcome)
-
-    async def _together(self, works: list[Work[Any]]) -> list[Any]:
-        driver = self._writer
-        # Under its public methods aiosqlite has the one way into its thread; tests would notice if it went.
-        return await driver._execute(run_together, driver._conn, works)  # type: ignore[no-any-return,no-untyped-call]  # noqa: SLF001
+        """Run `work` in a write transaction, which is safe on return, cancelled or not; give what it gives."""
 
     async def persist(self, work: Work[T]) -> T:
-        """Run `work` like `transact`, again and again while the database is locked or the disk full.
+        """Run `work` like `transact`, again and again while the database is locked, full or away.
 
         For what has happened already and must be written down: a task the provider took, a reply Telegram took.
         """
         try:
             return await self.transact(work)  # setting up stamina costs as much as this
-        except sqlite3.OperationalError as error:
-            if not _passes(error):
+        except self.Error as error:
+            if not self.passes(error):
                 raise
-        async for attempt in stamina.retry_context(on=_passes, attempts=None, timeout=None, wait_max=5.0):
+        async for attempt in stamina.retry_context(on=self.passes, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 result = await self.transact(work)
         return result
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Connection]:
-        """Give a connection that cannot write; each statement sees what was committed before it."""
-        yield Connection(self._reader)
+    @abstractmethod
+    def read(self) -> AbstractAsyncContextManager[Connection]:
+        """Give a connection that only reads; each statement sees what was committed before it."""
 
+    @abstractmethod
+    async def look(self, work: Work[T]) -> T:
+        """Run `work` on a connection that only reads: cheaper than `read` for several statements."""
+
+    @abstractmethod
     async def ping(self) -> None:
-        """Find out whether the database answers. Raises sqlite3.Error."""
-        await self._reader.execute_fetchall("SELECT 1 FROM jobs LIMIT 1")
+        """Find out whether the database answers. Raises `Error`."""
 
+    @abstractmethod
     async def close(self) -> None:
-        """Close the connections and let the next darkroom in."""
-        if self._writing is not None:
-            await _settled(self._writing)
-        await self._writer.close()
-        await self._reader.close()
-        if self._lock is not None:
-            self._lock.close()
+        """Let go of it."""
 
-
-async def _surely(step: Coroutine[Any, Any, None]) -> None:
-    """Finish `step` before anything else, even when cancelled: the next transaction needs this one closed."""
-    task = asyncio.ensure_future(step)
-    cancelled = await _settled(task)
-    if cancelled is not None:
-        task.exception()  # heard of, but the cancellation comes first
-        raise cancelled
-    task.result()
-
-
-async def _settled(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
-    """Wait until `future` is done, whatever comes of it; give the last cancellation that came meanwhile."""
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled
-
-
-def _passes(error: Exception) -> bool:
-    """Tell a locked database or a full disk, which pass, from a wrong statement, which does not."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return isinstance(error, sqlite3.OperationalError) and code & 0xFF in _PASSING
-
-
-async def _connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=5.0, cached_statements=256)
-    connection.row_factory = sqlite3.Row
-    pragmas = ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={CHECKPOINT_PAGES}")
-    for pragma in (*pragmas, f"query_only={'ON' if read_only else 'OFF'}"):
-        await connection.execute_fetchall(f"PRAGMA {pragma}")
-    return connection
-
-
-def _lock(path: Path) -> IO[bytes]:
-    """Hold `<database>.lock` for as long as the returned file is open; the kernel lets go when the process dies."""
-    handle = path.with_name(path.name + ".lock").open("ab")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        message = f"another darkroom already runs on {path.name}: stop it, or set DARKROOM_DATABASE_URL to another file"
-        raise DatabaseBusyError(message) from None
-    handle.truncate(0)
-    handle.write(f"{os.getpid()}\n".encode())
-    handle.flush()
-    return handle
+    @staticmethod
+    @abstractmethod
+    def passes(error: Exception) -> bool:
+        """Tell trouble that passes (locked, full, away) from a wrong statement, which does not."""

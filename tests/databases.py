@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from storage import migrations
-from storage.database import Connection, Database
+from storage.database import Connection
+from storage.sqlite import Sqlite
+from storage.together import SqliteConnection
 
 
 @pytest.fixture(scope="session")
@@ -28,16 +30,16 @@ def path(template: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def db(path: Path) -> AsyncIterator[Database]:
+async def db(path: Path) -> AsyncIterator[Sqlite]:
     """Give an open database, empty."""
     async with opened(path) as database:
         yield database
 
 
 @asynccontextmanager
-async def opened(path: Path, *, own: bool = True) -> AsyncIterator[Database]:
+async def opened(path: Path, *, own: bool = True) -> AsyncIterator[Sqlite]:
     """Open the database at `path` for as long as the context lasts."""
-    database = await Database.open(f"sqlite:///{path}", own=own)
+    database = await Sqlite.open(path, own=own)
     try:
         yield database
     finally:
@@ -46,4 +48,5 @@ async def opened(path: Path, *, own: bool = True) -> AsyncIterator[Database]:
 
 async def raw(conn: Connection, sql: str, *values: object) -> list[tuple[object, ...]]:
     """Run SQL that only a test needs."""
+    assert isinstance(conn, SqliteConnection)
     return [tuple(row) for row in await conn._driver.execute_fetchall(sql, values)]

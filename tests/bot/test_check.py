@@ -24,8 +24,8 @@ from bot.logs import Redactor
 from bot.settings import PREFIX, Settings
 from bot.web import serving
 from sandbox.server import TOKEN, Sandbox
-from storage.database import Database
 from storage.migrations import HEAD
+from storage.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -91,7 +91,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
 async def test_it_works_while_the_bot_runs(tmp_path: Path) -> None:
     """A database that is open, locked by its owner and being written to is only read."""
     async with world(tmp_path) as settings:
-        db = await Database.open(settings.database_url)
+        db = await open_database(settings.database_url)
         async with db.begin():
             database = (await look(settings))[-1]
         await db.close()
@@ -182,7 +182,7 @@ def test_a_second_run_on_one_database_says_so(clean: pytest.MonkeyPatch, tmp_pat
     clean.setenv("DARKROOM_BOT_TOKEN", "1:AAwrong")
     clean.setenv("DARKROOM_GPTGE_TOKEN", "sk-bad")
     with asyncio.Runner() as other:
-        db = other.run(Database.open(f"sqlite:///{tmp_path / 'darkroom.db'}"))
+        db = other.run(open_database(f"sqlite:///{tmp_path / 'darkroom.db'}"))
         result = CliRunner().invoke(cli.app, ["run"])
         other.run(db.close())
     assert result.exit_code == 1

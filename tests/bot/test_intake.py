@@ -19,6 +19,7 @@ from bot import intake as intake_module
 from bot.intake import Intake, Processor, poll
 from bot.metrics import Metrics
 from storage.database import Database
+from storage.sqlite import Sqlite
 from tests.botapi import TOKEN, BotApi, answer, bot_api, bot_at, client, error
 from tests.databases import db, opened, path, raw, template
 
@@ -274,6 +275,7 @@ async def test_not_confirmed_while_the_database_is_locked(
     """While nothing can be written nothing is confirmed; then it goes on by itself."""
     reached = asyncio.Event()
     api.answers = [answer([update(11)]), quiet(reached)]
+    assert isinstance(door.db, Sqlite)
     await door.db._writer.execute_fetchall("PRAGMA busy_timeout=0")
     async with asyncio.timeout(10), opened(path, own=False) as other:
         async with other.begin(), polling(door, bot):

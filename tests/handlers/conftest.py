@@ -15,6 +15,7 @@ from handlers.words import Words
 from jobs.dispatch import Desk
 from storage.database import Database
 from storage.ledger import Terms
+from storage.opening import open_database
 from storage.tables import jobs
 from tests.handlers.telegram_wire import Dispatched, Wire, receive
 
@@ -49,7 +50,7 @@ async def open_stage(
 ) -> Stage:
     """Build a bot on a database at `path`; the caller shuts both down."""
     wire, dispatched = Wire(), Dispatched()
-    db = await Database.open(f"sqlite:///{path}")
+    db = await open_database(f"sqlite:///{path}")
     terms = Terms(allowance=allowance)
     desk = Desk(db, dispatched, terms, COSTS, chat_limit=chat_limit)
     bot = ExtBot("99:token", request=wire, get_updates_request=wire)

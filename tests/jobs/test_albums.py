@@ -243,7 +243,7 @@ async def test_results_are_forgotten_in_time(db: Database) -> None:
     async with db.begin() as conn:
         await results.put(conn, "u", "colorize", "{}", "[]")
         assert await results.find(conn, "u", "colorize", "{}") == "[]"
-        await conn._driver.execute_fetchall("UPDATE results SET at = at - ?", [results.KEEP_SECONDS])
+        await raw(conn, "UPDATE results SET at = at - ?", results.KEEP_SECONDS)
         assert await results.find(conn, "u", "colorize", "{}") is None
         await results.prune(conn, 1e12)
         assert await raw(conn, "SELECT * FROM results") == []

@@ -20,6 +20,7 @@ from bot.settings import Settings
 from sandbox.client import Chat, Message, Person, Telegram
 from sandbox.server import Sandbox
 from storage.database import Database
+from storage.opening import open_database
 from tests.journeys.stage import KEY, START_SECONDS, TOKEN
 
 
@@ -76,7 +77,7 @@ class House:
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
         """Look into the bot's database while it runs."""
-        db = await Database.open(f"sqlite:///{self.path}", own=False)
+        db = await open_database(f"sqlite:///{self.path}", own=False)
         try:
             yield db
         finally:

@@ -14,7 +14,7 @@ from bot.books import find_differences, reconcile
 from handlers.words import Words
 from sandbox.client import Chat, ControlError, Message, Person
 from storage import ledger
-from storage.database import Database
+from storage.opening import open_database
 from tests.journeys.conftest import House, answer, make_settings
 from tests.journeys.stage import KEY, process, stage
 
@@ -193,7 +193,7 @@ async def test_killed_between_payment_and_receipt(tmp_path: Path) -> None:
             assert "20 credits left" in await words(ann, "/quota")
             assert sum(charge in message.words for message in await ann.chat.messages()) == 1
             assert await find_differences(settings) == []
-        db = await Database.open(settings.database_url, own=False)
+        db = await open_database(settings.database_url, own=False)
         async with db.read() as conn:
             assert [entry.kind for entry in await ledger.entries(conn, ann.id, 9)] == ["purchase"]
         await db.close()

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Connection, Database, DatabaseBusyError
+from storage.database import Connection, DatabaseBusyError
 from storage.migrations import SchemaError
+from storage.opening import open_database
+from storage.sqlite import Sqlite
 from tests.databases import opened, raw
 
 INSERT = "INSERT INTO spending (day, credits) VALUES (?, 1)"
 
 
-async def days(db: Database) -> list[object]:
+async def days(db: Sqlite) -> list[object]:
     async with db.read() as conn:
         return [day for (day,) in await raw(conn, "SELECT day FROM spending ORDER BY day")]
 
@@ -34,7 +36,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def stuck(db: Database) -> AsyncIterator[None]:
+async def stuck(db: Sqlite) -> AsyncIterator[None]:
     """Keep the driver's thread busy until the end of the context; whatever is asked of it waits behind."""
     go = threading.Event()
     blocker = asyncio.ensure_future(db._writer._execute(go.wait))  # type: ignore[no-untyped-call]  # aiosqlite's own
@@ -62,7 +64,7 @@ async def test_a_fresh_file_is_migrated_and_opens_again(tmp_path: Path) -> None:
         assert [tuple(row) for row in await db._writer.execute_fetchall("PRAGMA synchronous")] == [(2,)]
 
 
-async def test_the_reader_cannot_write(db: Database) -> None:
+async def test_the_reader_cannot_write(db: Sqlite) -> None:
     """What is meant to read only is held to it by SQLite."""
     async with db.read() as conn:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -72,7 +74,7 @@ async def test_the_reader_cannot_write(db: Database) -> None:
 async def test_not_own_takes_no_missing_file(tmp_path: Path) -> None:
     """`darkroom check` before the first start says what to do and makes no file."""
     with pytest.raises(SchemaError):
-        await Database.open(f"sqlite:///{tmp_path / 'none.db'}", own=False)
+        await open_database(f"sqlite:///{tmp_path / 'none.db'}", own=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -81,7 +83,7 @@ async def test_a_second_owner_is_refused(path: Path) -> None:
     async with opened(path), opened(path, own=False) as onlooker:
         await onlooker.ping()
         with pytest.raises(DatabaseBusyError, match=r"darkroom\.db"):
-            await Database.open(f"sqlite:///{path}")
+            await open_database(f"sqlite:///{path}")
     async with opened(path):
         pass
 
@@ -93,15 +95,15 @@ async def test_a_failed_open_lets_go_of_the_lock(path: Path) -> None:
         connection.commit()
     for _ in range(2):
         with pytest.raises(SchemaError):
-            await Database.open(f"sqlite:///{path}")
+            await open_database(f"sqlite:///{path}")
 
 
 async def test_the_lock_dies_with_its_process(path: Path) -> None:
     """SIGKILL leaves no lock behind."""
     code = (
         "import asyncio, sys, time\n"
-        "from storage.database import Database\n"
-        "db = asyncio.run(Database.open(sys.argv[1]))\n"
+        "from storage.opening import open_database\n"
+        "db = asyncio.run(open_database(sys.argv[1]))\n"
         "print('open', flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -112,14 +114,14 @@ async def test_the_lock_dies_with_its_process(path: Path) -> None:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "open\n"
         with pytest.raises(DatabaseBusyError):
-            await Database.open(f"sqlite:///{path}")
+            await open_database(f"sqlite:///{path}")
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait)
         async with opened(path) as db:
             await db.ping()
 
 
-async def test_an_exception_rolls_back(db: Database) -> None:
+async def test_an_exception_rolls_back(db: Sqlite) -> None:
     """Nothing of a transaction that failed is kept, and the next one works."""
     with pytest.raises(ZeroDivisionError):  # noqa: PT012  the transaction is what raises
         async with db.begin() as conn:
@@ -130,7 +132,7 @@ async def test_an_exception_rolls_back(db: Database) -> None:
     assert await days(db) == ["2026-01-02"]
 
 
-async def test_cancelled_while_beginning(db: Database, path: Path) -> None:
+async def test_cancelled_while_beginning(db: Sqlite, path: Path) -> None:
     """A BEGIN that waits for another's lock can be given up; it holds nothing afterwards."""
 
     async def write(day: str) -> None:
@@ -148,7 +150,7 @@ async def test_cancelled_while_beginning(db: Database, path: Path) -> None:
     assert await days(db) == ["2026-01-02"]
 
 
-async def test_cancelled_in_a_statement(db: Database) -> None:
+async def test_cancelled_in_a_statement(db: Sqlite) -> None:
     """A statement that was given up is undone with its transaction."""
     inside = asyncio.Event()
 
@@ -169,7 +171,7 @@ async def test_cancelled_in_a_statement(db: Database) -> None:
     assert await days(db) == ["2026-01-02"]
 
 
-async def test_cancelled_while_committing(db: Database) -> None:
+async def test_cancelled_while_committing(db: Sqlite) -> None:
     """A COMMIT under way is finished before anything else, however often it is cancelled."""
     written, go = asyncio.Event(), asyncio.Event()
 
@@ -193,7 +195,7 @@ async def test_cancelled_while_committing(db: Database) -> None:
     assert await days(db) == ["2026-01-01"]
 
 
-async def test_cancelled_anywhere(db: Database) -> None:
+async def test_cancelled_anywhere(db: Sqlite) -> None:
     """Wherever the cancellation falls, two rows are written or none, and the next transaction works."""
 
     async def write(number: int) -> None:
@@ -216,7 +218,7 @@ async def test_cancelled_anywhere(db: Database) -> None:
     }
 
 
-async def test_a_commit_that_fails_is_rolled_back(db: Database) -> None:
+async def test_a_commit_that_fails_is_rolled_back(db: Sqlite) -> None:
     """A disk that is full at COMMIT leaves no transaction open."""
     await db._writer.execute_fetchall("PRAGMA foreign_keys=ON")
     await db._writer.executescript(
@@ -231,7 +233,7 @@ async def test_a_commit_that_fails_is_rolled_back(db: Database) -> None:
     assert await days(db) == ["2026-01-02"]
 
 
-async def test_persist_waits_for_the_lock(db: Database, path: Path) -> None:
+async def test_persist_waits_for_the_lock(db: Sqlite, path: Path) -> None:
     """What must be written down is tried again until another's lock is gone."""
     await db._writer.execute_fetchall("PRAGMA busy_timeout=0")
 
@@ -247,7 +249,7 @@ async def test_persist_waits_for_the_lock(db: Database, path: Path) -> None:
     assert await days(db) == ["2026-01-01"]
 
 
-async def test_persist_is_loud_about_a_wrong_statement(db: Database) -> None:
+async def test_persist_is_loud_about_a_wrong_statement(db: Sqlite) -> None:
     """A mistake does not pass by waiting, so it is raised at once."""
     for sql, error in (("INSERT INTO nowhere VALUES (1)", sqlite3.OperationalError), (INSERT, sqlite3.Error)):
 
@@ -259,7 +261,7 @@ async def test_persist_is_loud_about_a_wrong_statement(db: Database) -> None:
     assert not db._writer.in_transaction
 
 
-async def test_persist_can_be_cancelled(db: Database, path: Path) -> None:
+async def test_persist_can_be_cancelled(db: Sqlite, path: Path) -> None:
     """Waiting for the lock is no reason not to stop."""
     await db._writer.execute_fetchall("PRAGMA busy_timeout=0")
     with locked(path), pytest.raises(TimeoutError):

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from storage import audit, chats, ledger, payments, quotas
-from storage.database import Connection, Database
+from storage.database import Connection
 from storage.ledger import UNLIMITED, Terms
 from storage.periods import KINDS, Kind, period_of
+from storage.sqlite import Sqlite
 from tests.databases import raw
 
 DAY = 86_400.0
@@ -56,7 +57,7 @@ class Books(RuleBasedStateMachine):
         self.loop = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         path = shutil.copy(self.template, Path(self.folder.name) / "books.db")
-        self.db = self.loop.run(Database.open(f"sqlite:///{path}", own=False))
+        self.db = self.loop.run(Sqlite.open(Path(path), own=False))
         self.loop.run(self.db._writer.execute_fetchall("PRAGMA synchronous=OFF"))
         self.day = 20_000
         self.patch = pytest.MonkeyPatch()

@@ -6,7 +6,8 @@ import sqlite3
 import pytest
 
 from storage.connection import Work
-from storage.database import Connection, Database
+from storage.database import Connection
+from storage.sqlite import Sqlite
 from tests.databases import raw
 from tests.storage.test_database import INSERT, days, steps, stuck
 
@@ -23,7 +24,7 @@ def writing(day: str, error: Exception | None = None) -> Work[str]:
     return work
 
 
-async def test_what_waits_shares_a_commit(db: Database) -> None:
+async def test_what_waits_shares_a_commit(db: Sqlite) -> None:
     """Transactions that come while another is written stand on the disk with one COMMIT; each hears its own result."""
     seen: list[str] = []
     await db._writer.set_trace_callback(seen.append)
@@ -37,7 +38,7 @@ async def test_what_waits_shares_a_commit(db: Database) -> None:
     assert await days(db) == list("abcdef")
 
 
-async def test_one_that_fails_undoes_nothing_of_the_others(db: Database) -> None:
+async def test_one_that_fails_undoes_nothing_of_the_others(db: Sqlite) -> None:
     """In a group, too, a transaction is all or nothing by itself."""
     works = [writing("a"), writing("b", ZeroDivisionError()), writing("c"), writing("a"), writing("d")]
     outcomes = await asyncio.gather(*map(db.transact, works), return_exceptions=True)
@@ -45,7 +46,7 @@ async def test_one_that_fails_undoes_nothing_of_the_others(db: Database) -> None
     assert await days(db) == ["a", "c", "d"]
 
 
-async def test_a_full_disk_undoes_the_group_and_says_so_to_all(db: Database) -> None:
+async def test_a_full_disk_undoes_the_group_and_says_so_to_all(db: Sqlite) -> None:
     """SQLite itself rolls back when the disk is full: nobody is told that his work was written."""
     await db.transact(writing("before"))
     ((pages,),) = await db._writer.execute_fetchall("PRAGMA page_count")
@@ -61,7 +62,7 @@ async def test_a_full_disk_undoes_the_group_and_says_so_to_all(db: Database) -> 
     assert not db._writer.in_transaction
 
 
-async def test_work_may_wait_for_nothing_but_its_connection(db: Database) -> None:
+async def test_work_may_wait_for_nothing_but_its_connection(db: Sqlite) -> None:
     """Work runs in the driver's thread, where nothing else can be awaited: that is a mistake, and loud."""
 
     async def work(conn: Connection) -> None:
@@ -73,7 +74,7 @@ async def test_work_may_wait_for_nothing_but_its_connection(db: Database) -> Non
     assert await days(db) == []
 
 
-async def test_cancelled_in_the_queue(db: Database) -> None:
+async def test_cancelled_in_the_queue(db: Sqlite) -> None:
     """What has not begun is never done."""
     async with stuck(db):
         first = asyncio.create_task(db.transact(writing("a")))
@@ -87,7 +88,7 @@ async def test_cancelled_in_the_queue(db: Database) -> None:
     assert await days(db) == ["a"]
 
 
-async def test_cancelled_on_the_way(db: Database) -> None:
+async def test_cancelled_on_the_way(db: Sqlite) -> None:
     """What is being written is finished before the cancellation is heard, however often it is cancelled."""
     async with stuck(db):
         task = asyncio.create_task(db.transact(writing("a")))

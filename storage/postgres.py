@@ -1,0 +1,153 @@
+"""PostgreSQL: any number of processes on any number of machines write to one database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import psycopg
+import sqlalchemy as sa
+import stamina
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.dialects.postgresql.psycopg import dialect
+from sqlalchemy.dialects.sqlite.dml import OnConflictClause
+
+from storage import migrations
+from storage.connection import Connection, Row, T, Work, compiled
+from storage.database import Database, DatabaseError
+
+Raw = psycopg.AsyncConnection[dict[str, Any]]
+POOL = 12
+"""Connections of one process at most, procrastinate's among them."""
+
+POOL_SECONDS = 10.0
+"""How long one is waited for."""
+
+AGAIN_SECONDS = 5.0
+"""How long a transaction is tried again that a deadlock or a restart of the server undid."""
+
+_DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped
+# SQLite has ON CONFLICT from PostgreSQL, word for word; this is all that the other's compiler misses in its clause.
+OnConflictClause.constraint_target = None  # type: ignore[attr-defined]
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS name"
+
+
+class PostgresConnection(Connection):
+    """A connection to PostgreSQL; see storage.connection. `raw` is psycopg's, for what joins its transaction."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+
+    async def all(self, statement: sa.Executable, **params: object) -> Sequence[Row]:
+        """Run `statement` and give its rows."""
+        sql, _, fixed = compiled(statement, tuple(params), _DIALECT)
+        cursor = await self.raw.execute(sql.encode(), fixed | params)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def many(self, statement: sa.Executable, rows: Iterable[Mapping[str, object]]) -> None:
+        """Run `statement` once for each of `rows`, which all have the same keys."""
+        listed = list(rows)
+        if listed:
+            sql, _, fixed = compiled(statement, tuple(listed[0]), _DIALECT)
+            await self.raw.cursor().executemany(sql.encode(), [{**fixed, **row} for row in listed])
+
+    async def lock(self, *names: str) -> None:
+        """Take advisory locks until the transaction ends."""
+        await self.raw.execute(_LOCK, [sorted(names)])
+
+
+class Postgres(Database):
+    """An open PostgreSQL database.
+
+    READ COMMITTED: whoever reads, decides and writes takes `Connection.lock` first. A transaction that a deadlock or a
+    restart of the server undid is tried again, which is right because all that is written has its source.
+    """
+
+    Error = psycopg.Error
+    on_server = True
+
+    def __init__(self, pool: AsyncConnectionPool[Raw]) -> None:
+        self.pool = pool
+
+    @classmethod
+    async def open(cls, url: sa.URL, *, own: bool = True) -> Self:
+        """Connect to the server at `url`; see storage.opening."""
+        url = url.set(drivername="postgresql+psycopg")
+        try:
+            await asyncio.to_thread(migrations.bring_up_server, url, upgrade=own)
+        except sa.exc.DBAPIError as error:
+            message = f"PostgreSQL at {url.host or 'this machine'}: {str(error.orig).strip()}"
+            raise DatabaseError(message) from None
+        pool: AsyncConnectionPool[Raw] = AsyncConnectionPool(
+            url.set(drivername="postgresql").render_as_string(hide_password=False),
+            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "darkroom"},
+            min_size=1,
+            max_size=POOL,
+            timeout=POOL_SECONDS,
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+        await pool.open(wait=True)
+        return cls(pool)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PostgresConnection]:
+        """Give a write transaction: committed at the end, rolled back on any exception."""
+        async with self.pool.connection() as raw, raw.transaction():
+            yield PostgresConnection(raw)
+
+    async def transact(self, work: Work[T]) -> T:
+        """Run `work` in a write transaction, which is safe on return, cancelled or not; give what it gives."""
+        task = asyncio.create_task(self._transact(work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            while not task.done():
+                try:
+                    await asyncio.wait([task])
+                except asyncio.CancelledError:
+                    continue  # whether it was written has to be known before anything else is done
+            if not task.cancelled():
+                task.exception()
+            raise
+
+    async def _transact(self, work: Work[T]) -> T:
+        try:
+            return await self._once(work)
+        except psycopg.Error as error:
+            if not self.passes(error):
+                raise
+        async for attempt in stamina.retry_context(on=self.passes, attempts=None, timeout=AGAIN_SECONDS):
+            with attempt:
+                result = await self._once(work)
+        return result
+
+    async def _once(self, work: Work[T]) -> T:
+        async with self.begin() as conn:
+            return await work(conn)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[PostgresConnection]:
+        """Give a connection; each statement sees what was committed before it."""
+        async with self.pool.connection() as raw:
+            yield PostgresConnection(raw)
+
+    async def look(self, work: Work[T]) -> T:
+        """Run `work` on one connection of the pool."""
+        async with self.read() as conn:
+            return await work(conn)
+
+    async def ping(self) -> None:
+        """Find out whether the database answers."""
+        async with self.pool.connection() as raw:
+            await raw.execute("SELECT 1 FROM jobs LIMIT 1")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.pool.close()
+
+    @staticmethod
+    def passes(error: Exception) -> bool:
+        """Tell a server that is away, a deadlock or a full disk from a wrong statement."""
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
