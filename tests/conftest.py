@@ -9,6 +9,10 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.postgres import postgres, server_url
+
+__all__ = ["postgres", "server_url"]
+
 # python-telegram-bot's new way to give periods of time; the old one warns, and warnings fail tests.
 os.environ.setdefault("PTB_TIMEDELTA", "1")
 
