@@ -13,7 +13,7 @@ from imaging.operations import Colorize
 from jobs.dispatch import Accepted, Desk
 from jobs.job import Picture, Request
 from storage import ledger
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.opening import open_database
 
 TERMS = ledger.Terms(10**6)
@@ -21,6 +21,9 @@ TERMS = ledger.Terms(10**6)
 
 class _Nobody:
     """Takes jobs and lets them lie."""
+
+    async def admit(self, conn: Connection, chat_id: int) -> None:
+        """Hand out nothing."""
 
     def enqueue(self, chat_id: int, job_id: int, *, at_once: bool = False) -> None:
         """Do nothing."""

@@ -9,6 +9,7 @@ from jobs.closing import Closing, UndeliverableError
 from jobs.job import Job, Piece, Sent, State
 from storage import jobs as rows
 from storage.database import Database
+from storage.jobs import SupersededError
 
 MOST = 10
 """Files in one album (Bot API, sendMediaGroup)."""
@@ -53,6 +54,10 @@ class Albums:
             piece.close()
         return True
 
+    def holds(self, job_id: int) -> bool:
+        """Tell whether a piece is here, or on its way to the chat."""
+        return job_id in self._here or job_id in self._sending
+
     def close(self) -> None:
         """Let go of albums that are not complete; the next start fetches their results again."""
         for piece in self._here.values():
@@ -61,8 +66,7 @@ class Albums:
 
     async def check(self, job_id: int) -> None:
         """Send the album of a job if nothing of it is missing any more."""
-        async with self._db.read() as conn:
-            album = await rows.together(conn, job_id)
+        album = await self._db.look(lambda conn: rows.together(conn, job_id))
         if not all(row["told"] or row["id"] in self._here for row in album):
             return
         # As the rows have it now: the chat may have moved meanwhile.
@@ -104,6 +108,8 @@ class Albums:
             sent = await self._closing.reach(asked, lambda to: self._courier.deliver(to, batch))
         except UndeliverableError:
             return False  # perhaps it is the fault of one of them
+        except SupersededError:
+            raise
         except Exception as error:  # noqa: BLE001  whatever broke, nothing is charged and no job is left behind
             for piece in batch:
                 await self._closing.tell((await self._closing.failed(piece, error)).job)

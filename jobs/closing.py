@@ -14,9 +14,10 @@ from imaging.errors import GaveUp, ImagingError, ProviderError
 from imaging.operations import Operation
 from imaging.results import Result
 from jobs.job import Job, Piece, Sent, State
+from jobs.membership import Lease
 from storage import chats, ledger, results
 from storage import jobs as rows
-from storage.database import Connection, Database
+from storage.database import Connection, Database, Row
 
 CHAT_GONE = "chat_gone"
 LAST_TRY_SECONDS = 60.0
@@ -116,6 +117,7 @@ class Closing:
         *,
         deliver_seconds: float,
         price: Callable[[Operation, Result], int | None],
+        lease: Lease,
     ) -> None:
         self._db = db
         self._messenger = messenger
@@ -123,9 +125,14 @@ class Closing:
         self._watcher = watcher
         self._deliver_seconds = deliver_seconds
         self._price = price
+        self._lease = lease
 
     async def reach(self, job: Job, send: Callable[[Job], Awaitable[T]]) -> T:
-        """Send to the job's chat, wherever it moved. Raises ChatGoneError, also when all the time is up."""
+        """Send to the job's chat, wherever it moved. Raises ChatGoneError, also when all the time is up.
+
+        Raises SupersededError when the others take this process for dead.
+        """
+        await self._lease.sure()
         tried_since = job.updated_at if job.state in {State.DELIVERING, State.FAILED} else time.time()
         left = tried_since + self._deliver_seconds - time.time()
         began = time.monotonic()
@@ -161,19 +168,21 @@ class Closing:
     async def _write(self, conn: Connection, ending: Ending) -> int | None:
         job = ending.job
         why = {} if ending.error is None else {"error": ending.error, "error_params": ending.params}
-        await rows.update(conn, job.id, state=ending.state, told=ending.told, **why)
+        await conn.lock(f"chat {job.chat_id}")  # before its row, as whoever hands out the chat's jobs does
+        await rows.update(conn, job.id, epoch=job.epoch, state=ending.state, told=ending.told, **why)
         if ending.sent and job.file_unique_id and not job.reuse:
             await results.put(conn, job.file_unique_id, job.operation.name, job.wish, json.dumps(ending.sent))
         if ending.state == State.DELIVERED:
             return await ledger.settle(conn, job.id, ending.actual)
         return await ledger.release(conn, job.id)
 
-    async def abandon(self, job_id: int) -> None:
+    async def abandon(self, row: Row) -> None:
         """End a job that cannot even be read, so that what was held for it comes back."""
 
         async def write(conn: Connection) -> None:
-            await rows.update(conn, job_id, state=State.FAILED, error="internal", told=1)
-            await ledger.release(conn, job_id)
+            await conn.lock(f"chat {row['chat_id']}")
+            await rows.update(conn, row["id"], epoch=row["epoch"], state=State.FAILED, error="internal", told=1)
+            await ledger.release(conn, row["id"])
 
         await self._db.persist(write)
 
@@ -208,7 +217,7 @@ class Closing:
         if code != CHAT_GONE:
             with suppress(ChatGoneError):
                 await self.reach(job, lambda to: self._messenger.tell(to, code, params, number=number))
-            await self._db.persist(lambda conn: rows.update(conn, job.id, told=1))
+            await self._db.persist(lambda conn: rows.update(conn, job.id, epoch=job.epoch, told=1))
         self._watcher.end(job)
 
 

@@ -18,10 +18,13 @@ _REPEATED = (
 
 
 class Dispatch(Protocol):
-    """Whoever has jobs worked on: in this process (jobs.local) or, later, in others."""
+    """Whoever has jobs worked on: in this process (jobs.local) or in others (jobs.distributed)."""
+
+    async def admit(self, conn: Connection, chat_id: int) -> None:
+        """Hand out what is the chat's turn, in the transaction that wrote it: both stand, or neither."""
 
     def enqueue(self, chat_id: int, job_id: int, *, at_once: bool = False) -> None:
-        """Have the job worked on when it is its chat's turn, or at once where there is next to nothing to do."""
+        """Have the job, which stands, worked on in its chat's turn, or at once if there is next to nothing to do."""
 
     async def cancel(self, job_id: int) -> bool:
         """End the job without a result; False when it cannot be stopped any more."""
@@ -93,7 +96,9 @@ class Desk:
         """
         columns: dict[str, object] = {name: row[name] for name in _REPEATED}
         async with self._db.begin() as conn:
+            await conn.lock(f"chat {row['chat_id']}")
             job_id = await rows.add(conn, state=State.SUBMITTED, source=source, place=0, send_as=send_as, **columns)
+            await self._dispatch.admit(conn, row["chat_id"])
         if job_id is not None:
             self._dispatch.enqueue(row["chat_id"], job_id)
 
@@ -103,15 +108,16 @@ class Desk:
 
     async def cancel_request(self, job_id: int) -> int:
         """End a job and all that are delivered with it; give how many could be stopped."""
-        async with self._db.read() as conn:
-            jobs = [Job.of(row) for row in await rows.together(conn, job_id)]
+        found = await self._db.look(lambda conn: rows.together(conn, job_id))
+        jobs = [Job.of(row) for row in found]
         # Those that are done first: they would go out as soon as nobody works on the others.
         jobs.sort(key=lambda job: job.state != State.DELIVERING and not job.reuse)
         return sum([await self._dispatch.cancel(job.id) for job in jobs])
 
     async def _write(self, conn: Connection, requests: Sequence[Request]) -> list[tuple[int, bool]]:
         """Write the jobs with their holds; tell of each whether it only sends what Telegram has."""
-        made = []
+        chat_id, made = requests[0].chat_id, []
+        await conn.lock(f"chat {chat_id}", f"person {requests[0].user_id}")
         for number, request in enumerate(requests):
             try:
                 one = await self._write_one(conn, request)
@@ -119,6 +125,7 @@ class Desk:
                 raise _RefusalError(replace(error.refused, covered=number)) from None
             if one is not None:
                 made.append(one)
+        await self._dispatch.admit(conn, chat_id)
         return made
 
     async def _write_one(self, conn: Connection, request: Request) -> tuple[int, bool] | None:

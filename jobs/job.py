@@ -162,6 +162,7 @@ class Job:
     album: int | None = None
     reuse: tuple[Sent, ...] = ()
     progress_id: int | None = None
+    epoch: int = 0
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -191,6 +192,7 @@ class Job:
             album=row["album"],
             reuse=tuple(Sent(*one) for one in json.loads(row["reuse"] or "[]")),
             progress_id=row["progress_id"],
+            epoch=row["epoch"],
         )
 
     @property

@@ -9,6 +9,8 @@ from typing import Protocol
 import structlog
 
 from jobs.runner import Rest
+from storage.database import Connection
+from storage.jobs import SupersededError
 
 log = structlog.get_logger()
 
@@ -26,8 +28,9 @@ class Worker(Protocol):
 class LocalDispatch:
     """Gives each chat its turn: a chat with fifty photos waits between two of them for a chat with one.
 
-    `limit` jobs are worked on at a time, `chat_limit` of one chat; `watch` hears of every job. Sending a result takes
-    no slot of the `limit`, so that one chat's (or Telegram's) trouble stops nobody's work.
+    `limit` jobs are worked on at a time, `chat_limit` of one chat. Sending a result takes no slot of the `limit`, so
+    that one chat's (or Telegram's) trouble stops nobody's work. `watch` hears of every job (its id), `released` when it
+    needs no slot any more, `ended` (its chat and id) when nobody works on it any more.
     """
 
     def __init__(
@@ -37,9 +40,13 @@ class LocalDispatch:
         limit: int = 16,
         chat_limit: int = 4,
         watch: Callable[[int], None] = lambda _: None,
+        released: Callable[[int], None] = lambda _: None,
+        ended: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._worker = worker
         self._watch = watch
+        self._released = released
+        self._ended_with = ended
         self._free = limit
         self._chat_limit = chat_limit
         self._waiting: OrderedDict[int, deque[int]] = OrderedDict()  # by chat, the next to have its turn first
@@ -67,7 +74,10 @@ class LocalDispatch:
         self._waiting.setdefault(chat_id, deque()).append(job_id)
         self._fill()
 
-    def place(self, job_id: int) -> int | None:
+    async def admit(self, conn: Connection, chat_id: int) -> None:
+        """Do nothing: what is enqueued in this process needs nobody else to know."""
+
+    async def place(self, job_id: int) -> int | None:
         """Say how many jobs will have their turn before this one; None when it is not waiting."""
         queues = list(self._waiting.values())
         for number, queue in enumerate(queues):
@@ -86,12 +96,34 @@ class LocalDispatch:
                 return False
             task.cancel()
             await asyncio.wait([task])
-        for chat_id, queue in list(self._waiting.items()):
+        waited = self._forget(job_id)
+        cancelled = await self._worker.cancel(job_id)
+        if waited is not None:
+            self._released(job_id)
+            self._ended_with(waited, job_id)
+        return cancelled
+
+    def _forget(self, job_id: int) -> int | None:
+        """Take a job that waits for its turn out of its chat's queue; give the chat."""
+        for chat_id, queue in self._waiting.items():
             if job_id in queue:
                 queue.remove(job_id)
                 if not queue:
                     del self._waiting[chat_id]
-        return await self._worker.cancel(job_id)
+                return chat_id
+        return None
+
+    def has(self, job_id: int) -> bool:
+        """Tell whether the job waits here or is worked on."""
+        return job_id in self._tasks or any(job_id in queue for queue in self._waiting.values())
+
+    async def abandon(self) -> None:
+        """Leave all jobs at once, to whoever has them now."""
+        self._waiting.clear()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self, grace: float) -> None:
         """Start nothing more; give running jobs `grace` seconds, then leave them to the next start."""
@@ -132,6 +164,8 @@ class LocalDispatch:
             self._release(job_id)
             if rest is not None:
                 await rest()
+        except SupersededError:
+            log.info("job taken over by another process", job=job_id)
         except Exception:
             log.exception("job left for the next start", job=job_id)
 
@@ -140,6 +174,7 @@ class LocalDispatch:
         if job_id in self._stoppable:
             self._stoppable.remove(job_id)
             self._free += 1
+            self._released(job_id)
             self._fill()
 
     def _ended(self, chat_id: int, job_id: int, _: object) -> None:
@@ -148,4 +183,5 @@ class LocalDispatch:
         if not self._busy[chat_id]:
             del self._busy[chat_id]
         self._release(job_id)
+        self._ended_with(chat_id, job_id)
         self._fill()

@@ -1,11 +1,12 @@
 """How far photos are, for those who wait: one message a request, only when it takes long, gone with its end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from jobs.job import ENDED, Job
+from jobs.membership import ALONE, Lease
 from storage import jobs as rows
 from storage.database import Connection, Database
 
@@ -56,13 +57,17 @@ class _Shown:
 class Progress:
     """Watches jobs from being accepted to their end (jobs.closing.Watcher).
 
-    A quick job costs a timer and nothing else. `place` tells how many jobs have their turn before one.
+    A quick job costs a timer and nothing else. `place` tells how many jobs have their turn before one. Where `lease`
+    says that another process works on a request, that one shows how far it is.
     """
 
-    def __init__(self, db: Database, screen: Screen, place: Callable[[int], int | None]) -> None:
+    def __init__(
+        self, db: Database, screen: Screen, place: Callable[[int], Awaitable[int | None]], lease: Lease = ALONE
+    ) -> None:
         self._db = db
         self._screen = screen
         self._place = place
+        self._lease = lease
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._percent: dict[int, int] = {}
         self._shown: dict[int, _Shown] = {}  # by job
@@ -70,6 +75,8 @@ class Progress:
 
     def watch(self, job_id: int) -> None:
         """Note that a job was accepted, or taken up again."""
+        if job_id in self._timers:
+            return
         self._timers[job_id] = asyncio.get_running_loop().call_later(AFTER_SECONDS, self._begin, job_id)
 
     def move(self, job_id: int, percent: int) -> None:
@@ -110,17 +117,13 @@ class Progress:
 
     async def _follow(self, job_id: int) -> None:
         """Show a request's message from now to its end."""
-        async with self._db.read() as conn:
-            jobs = [Job.of(row) for row in await rows.together(conn, job_id)]
-        for job in jobs:
-            if job.state in ENDED:
-                self._timers.pop(job.id, None)
+        jobs = await self._ours(job_id)
         left = {job.id for job in jobs if job.id in self._timers}
         if not left or job_id in self._shown:
             return
         shown = _Shown(left)
         self._shown |= dict.fromkeys(left, shown)
-        first, standing = jobs[0], self._standing(jobs, shown)
+        first, standing = jobs[0], await self._standing(jobs, shown)
         message_id = next((job.progress_id for job in jobs if job.progress_id), None)
         if message_id is None:
             message_id = await self._screen.show(first, standing)
@@ -132,15 +135,35 @@ class Progress:
                 async with asyncio.timeout(EVERY_SECONDS):
                     await shown.over.wait()
             except TimeoutError:
-                before, standing = standing, self._standing(jobs, shown)
+                if self._db.on_server and not await self._ours(job_id):
+                    return
+                before, standing = standing, await self._standing(jobs, shown)
                 if standing != before:
                     await self._screen.change(first, message_id, standing)
         await self._clear(first, message_id)
 
-    def _standing(self, jobs: list[Job], shown: _Shown) -> Standing:
+    async def _ours(self, job_id: int) -> list[Job]:
+        """Give the jobs of a request, or none when another process works on it: that one shows how far it is.
+
+        What ended there is forgotten here, with a message that this process may have sent meanwhile.
+        """
+        found = await self._db.look(lambda conn: rows.together(conn, job_id))
+        jobs = [Job.of(row) for row in found]
+        theirs = any(row["owner"] and not self._lease.owns(row) for row in found)
+        for job in jobs:
+            if job.state in ENDED or theirs:
+                self._timers.pop(job.id, None)
+                self._percent.pop(job.id, None)
+                self._shown.pop(job.id, None)
+        if theirs and all(job.state in ENDED for job in jobs):
+            for message_id in {job.progress_id for job in jobs if job.progress_id}:
+                await self._clear(jobs[0], message_id)
+        return [] if theirs else jobs
+
+    async def _standing(self, jobs: list[Job], shown: _Shown) -> Standing:
         """Put together how far the jobs of a request are, in steps of ten percent: edits are dear."""
         far = sum(self._percent.get(job.id, 0) if job.id in shown.left else 100 for job in jobs)
-        places = [self._place(job_id) for job_id in shown.left]
+        places = [await self._place(job_id) for job_id in shown.left]
         waiting = [place for place in places if place is not None]
         ahead = min(waiting) if len(waiting) == len(jobs) else None
         done = sum(job.id not in shown.left or self._percent.get(job.id, 0) >= DEVELOPED for job in jobs)

@@ -20,9 +20,11 @@ from imaging.routing import Checkpoint, Resume
 from jobs.albums import Albums
 from jobs.closing import ChatGoneError, ChatMovedError, Closing, Ending, Observer, UndeliverableError, Watcher
 from jobs.job import ENDED, Job, Piece, Sent, State
+from jobs.membership import ALONE, Lease
 from jobs.progress import DEVELOPED
 from storage import jobs as rows
-from storage.database import Database
+from storage.database import Database, Row
+from storage.jobs import SupersededError
 
 __all__ = ["ChatGoneError", "ChatMovedError", "Courier", "Observer", "Rest", "Runner", "UndeliverableError"]
 
@@ -80,7 +82,7 @@ class Runner:
     """Works on jobs, one call of `work` each, and leaves nothing that a restart cannot take up.
 
     `work_seconds` bounds the work until the result is here, downtime not counted; `deliver_seconds` the time after.
-    `price` gives the credits to charge for a result, at most what was held.
+    `price` gives the credits to charge for a result, at most what was held. `lease` says which jobs are this process's.
     """
 
     def __init__(
@@ -94,25 +96,32 @@ class Runner:
         deliver_seconds: float = 86_400.0,
         watcher: Watcher | None = None,
         price: Callable[[Operation, Result], int | None] = lambda *_: None,
+        lease: Lease = ALONE,
     ) -> None:
         self._db = db
         self._router = router
         self._courier = courier
         self._observer = observer
         self._work_seconds = work_seconds
+        self._lease = lease
         self._watcher = watcher or Nobody()
-        self._closing = Closing(db, courier, observer, self._watcher, deliver_seconds=deliver_seconds, price=price)
+        self._closing = Closing(
+            db, courier, observer, self._watcher, deliver_seconds=deliver_seconds, price=price, lease=lease
+        )
         self._albums = Albums(db, courier, self._closing, self._deliver)
 
     async def work(self, job_id: int) -> Rest | None:
         """Bring the job to its result or its failure; give what is left to do in the chat, which needs no slot."""
+        row = await self._load(job_id)
+        if row is None:
+            return None
         try:
-            job = await self._load(job_id)
+            job = Job.of(row)
         except (KeyError, ValueError):  # pydantic's too: written by a program that knew other operations
             log.exception("a job nobody can read", job=job_id)
-            await self._closing.abandon(job_id)
+            await self._closing.abandon(row)
             return None
-        if job is None or job.state in {State.DELIVERED, State.CANCELLED}:
+        if job.state in {State.DELIVERED, State.CANCELLED}:
             return None
         if job.state == State.FAILED or job.reuse:
             return self._rest(Piece(job))
@@ -132,8 +141,8 @@ class Runner:
 
         False when it had ended before, or its result is on the way to the chat.
         """
-        job = await self._load(job_id)
-        if job is None or job.state in ENDED or not self._albums.drop(job_id):
+        row = await self._load(job_id)
+        if row is None or (job := Job.of(row)).state in ENDED or not self._albums.drop(job_id):
             return False
         await self._closing.end(Ending(job, State.CANCELLED, job.provider))
         if job.album is not None:
@@ -144,10 +153,14 @@ class Runner:
         """Let go of what waits for the rest of its album."""
         self._albums.close()
 
-    async def _load(self, job_id: int) -> Job | None:
-        async with self._db.read() as conn:
-            row = await rows.get(conn, job_id)
-        return None if row is None else Job.of(row)
+    def holds(self, job_id: int) -> bool:
+        """Tell whether a job's result waits here for the rest of its album, or is on its way."""
+        return self._albums.holds(job_id)
+
+    async def _load(self, job_id: int) -> Row | None:
+        """Give the job's row, if the job is there and this process's."""
+        row = await self._db.look(lambda conn: rows.get(conn, job_id))
+        return row if row is not None and self._lease.owns(row) else None
 
     async def _bring(self, job: Job) -> Piece:
         """Have the picture developed, however that ends."""
@@ -156,6 +169,8 @@ class Runner:
         try:
             async with bound, self._courier.busy(job):
                 result, changes = await self._develop(job, checkpoints)
+        except SupersededError:
+            raise
         except Exception as error:  # noqa: BLE001  whatever broke, the person hears of it and pays nothing
             return await self._closing.failed(Piece(job, checkpoints.provider), error, late=bound.expired())
         return Piece(job, checkpoints.provider, result, changes)
@@ -200,6 +215,8 @@ class Runner:
         with closing(piece):
             try:
                 (sent,) = await self._closing.reach(piece.job, lambda to: self._courier.deliver(to, [piece]))
+            except SupersededError:
+                raise
             except Exception as error:  # noqa: BLE001  as above
                 if isinstance(error, UndeliverableError) and piece.job.reuse:
                     again = await self._anew(piece.job)
@@ -215,7 +232,7 @@ class Runner:
 
     async def _anew(self, job: Job) -> Piece:
         """Develop a picture, at our cost, whose earlier result Telegram does not know any more."""
-        await self._db.persist(lambda conn: rows.update(conn, job.id, reuse=None))
+        await self._db.persist(lambda conn: rows.update(conn, job.id, epoch=job.epoch, reuse=None))
         return await self._bring(replace(job, reuse=()))
 
 
@@ -273,4 +290,6 @@ class Checkpoints:
         log.info("job moved", job=self._job.id, state=str(state), **columns)
         if self._job.state == State.DELIVERING:
             state = State.DELIVERING  # the time to deliver runs from the first result
-        await self._db.persist(lambda conn: rows.update(conn, self._job.id, state=state, worked=self.worked, **columns))
+        job_id, epoch = self._job.id, self._job.epoch
+        changes = {"state": state, "worked": self.worked, **columns}
+        await self._db.persist(lambda conn: rows.update(conn, job_id, epoch=epoch, **changes))

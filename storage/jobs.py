@@ -12,7 +12,8 @@ from storage.tables import jobs
 _insert = insert(jobs).on_conflict_do_nothing().returning(jobs.c.id)
 _get = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
 _note_progress = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(progress_id=sa.bindparam("message"))
-_update = sa.update(jobs).where(jobs.c.id == sa.bindparam("job"))
+_update = sa.update(jobs).where((jobs.c.id == sa.bindparam("job")) & (jobs.c.epoch == sa.bindparam("mine")))
+_update = _update.returning(jobs.c.id)
 _unfinished = sa.select(jobs.c.id, jobs.c.chat_id).where(jobs.c.told == 0).order_by(jobs.c.id)
 _waiting = sa.select(sa.func.count()).where((jobs.c.told == 0) & (jobs.c.chat_id == sa.bindparam("chat")))
 _one, _other = jobs.alias(), jobs.alias()
@@ -31,7 +32,46 @@ _of_source = (
     .where((jobs.c.chat_id == sa.bindparam("chat")) & (jobs.c.source == sa.bindparam("origin")))
     .order_by(jobs.c.place)
 )
+_free = jobs.c.owner.is_(None) & (jobs.c.told == 0)
+_of_chat = (
+    sa.select(jobs.c.id, jobs.c.source, jobs.c.album, jobs.c.owner)
+    .where((jobs.c.told == 0) & (jobs.c.chat_id == sa.bindparam("chat")))
+    .order_by(jobs.c.id)
+)
+_hand_out = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(owner=0, task=sa.bindparam("call"))
+_take = (
+    sa.update(jobs)
+    .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.owner == 0) & (jobs.c.told == 0))
+    .values(owner=sa.bindparam("me"), epoch=jobs.c.epoch + 1)
+    .returning(jobs.c.id, jobs.c.chat_id)
+)
+_seize = (
+    sa.update(jobs)
+    .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.told == 0) & (_free | (jobs.c.owner == 0)))
+    .values(owner=sa.bindparam("me"), epoch=jobs.c.epoch + 1)
+    .returning(jobs.c.id)
+)
+_stop = (
+    sa.update(jobs)
+    .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.told == 0))
+    .values(stop=sa.bindparam("wanted"))
+    .returning(jobs.c.task)
+)
+_owned = sa.select(jobs.c.id, jobs.c.stop).where((jobs.c.told == 0) & (jobs.c.owner == sa.bindparam("me")))
+_let_go = (
+    sa.update(jobs)
+    .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.owner == sa.bindparam("me")) & (jobs.c.told == 0))
+    .values(owner=None, epoch=jobs.c.epoch + 1)
+)
+_waiting_chats = sa.select(jobs.c.chat_id).where(_free).distinct().limit(100)
+_before = sa.select(sa.func.count().label("n")).where(
+    (jobs.c.told == 0) & (sa.func.coalesce(jobs.c.owner, 0) == 0) & (jobs.c.id < sa.bindparam("job"))
+)
 _prune = sa.delete(jobs).where((jobs.c.told == 1) & (jobs.c.updated_at < sa.bindparam("before")))
+
+
+class SupersededError(Exception):
+    """Another process works on the job now: what this one still wants to write about it is void."""
 
 
 async def add(conn: Connection, **columns: object) -> int | None:
@@ -46,9 +86,10 @@ async def get(conn: Connection, job_id: int) -> Row | None:
     return await conn.one(_get, job=job_id)
 
 
-async def update(conn: Connection, job_id: int, **columns: object) -> None:
-    """Change these columns of the job."""
-    await conn.all(_update, job=job_id, updated_at=time.time(), **columns)
+async def update(conn: Connection, job_id: int, *, epoch: int = 0, **columns: object) -> None:
+    """Change these columns of the job. Raises SupersededError when its epoch is another."""
+    if await conn.one(_update, job=job_id, mine=epoch, updated_at=time.time(), **columns) is None:
+        raise SupersededError(job_id)
 
 
 async def note_progress(conn: Connection, job_id: int, message_id: int) -> None:
@@ -80,6 +121,54 @@ async def recent(conn: Connection, chat_id: int, user_id: int, count: int) -> Se
 async def of_source(conn: Connection, chat_id: int, source: str) -> Sequence[Row]:
     """Give the jobs that one message or press asked for, in the order of their pictures."""
     return await conn.all(_of_source, chat=chat_id, origin=source)
+
+
+async def unfinished_of(conn: Connection, chat_id: int) -> Sequence[Row]:
+    """Give id, source, album and owner of the chat's unfinished jobs, oldest first."""
+    return await conn.all(_of_chat, chat=chat_id)
+
+
+async def hand_out(conn: Connection, job_id: int, call: int) -> None:
+    """Note that procrastinate's `call` will have a worker take the job."""
+    await conn.all(_hand_out, job=job_id, call=call)
+
+
+async def take(conn: Connection, job_id: int, me: int) -> Sequence[Row]:
+    """Make a job that was handed out, and those delivered with it, the process's; give the id and chat_id of each."""
+    found = await together(conn, job_id)
+    return [taken for row in found if (taken := await conn.one(_take, job=row["id"], me=me)) is not None]
+
+
+async def seize(conn: Connection, job_id: int, me: int) -> bool:
+    """Make a job the process's that nobody works on yet; False when somebody does, or it has ended."""
+    return await conn.one(_seize, job=job_id, me=me) is not None
+
+
+async def set_stop(conn: Connection, job_id: int, *, wanted: bool) -> int | None:
+    """Note that a job is to end without a result, or that it was too late; give procrastinate's call for it."""
+    row = await conn.one(_stop, job=job_id, wanted=int(wanted))
+    return None if row is None else row["task"]
+
+
+async def owned(conn: Connection, me: int) -> Sequence[Row]:
+    """Give id and stop of the process's unfinished jobs."""
+    return await conn.all(_owned, me=me)
+
+
+async def let_go(conn: Connection, job_id: int, me: int) -> None:
+    """Leave a job of the process's to whoever takes it next."""
+    await conn.all(_let_go, job=job_id, me=me)
+
+
+async def waiting_chats(conn: Connection) -> Sequence[int]:
+    """Give some chats whose jobs wait for their turn."""
+    return [row["chat_id"] for row in await conn.all(_waiting_chats)]
+
+
+async def before(conn: Connection, job_id: int) -> int:
+    """Count the jobs older than this one that nobody works on yet."""
+    row = await conn.one(_before, job=job_id)
+    return 0 if row is None else int(row["n"])
 
 
 async def prune(conn: Connection, before: float) -> None:

@@ -9,6 +9,7 @@ from telegram import Update
 from telegram.request import BaseRequest, RequestData
 
 from handlers.context import App
+from storage.database import Connection
 
 ME = {"id": 99, "is_bot": True, "first_name": "Darkroom", "username": "DarkroomBot"}
 ANNA = {"id": 7, "is_bot": False, "first_name": "Anna", "language_code": "en"}
@@ -88,6 +89,9 @@ class Dispatched:
     """A dispatch that works on nothing and remembers which jobs it was handed."""
 
     job_ids: list[int] = field(default_factory=list)
+
+    async def admit(self, conn: Connection, chat_id: int) -> None:
+        """Hand out nothing."""
 
     def enqueue(self, chat_id: int, job_id: int, *, at_once: bool = False) -> None:
         """Remember the job."""

@@ -1,0 +1,57 @@
+"""The processes that share a PostgreSQL database: who lives, and what the dead leave to the others."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from storage.database import Connection
+from storage.tables import inbox, jobs, processes
+
+# The server's clock: those of the machines may differ.
+_now = sa.extract("epoch", sa.func.clock_timestamp())
+_me = processes.c.id == sa.bindparam("me")
+_join = sa.insert(processes).values(role=sa.bindparam("part"), beat_at=_now).returning(processes.c.id)
+_beat = sa.update(processes).where(_me).values(beat_at=_now, states=sa.bindparam("seen")).returning(processes.c.id)
+_dead = sa.delete(processes).where(processes.c.beat_at < _now - sa.bindparam("lease")).returning(processes.c.id)
+_leave = sa.delete(processes).where(_me)
+_free_jobs = (
+    sa.update(jobs)
+    .where((jobs.c.owner == sa.bindparam("gone")) & (jobs.c.told == 0))
+    .values(owner=None, epoch=jobs.c.epoch + 1)
+    .returning(jobs.c.id)
+)
+_free_updates = (
+    sa.update(inbox).where((inbox.c.owner == sa.bindparam("gone")) & inbox.c.done_at.is_(None)).values(owner=None)
+)
+
+
+async def join(conn: Connection, role: str) -> int:
+    """Register a process that begins, and give its id."""
+    row = await conn.one(_join, part=role)
+    assert row is not None  # noqa: S101  an INSERT returns its row
+    return int(row["id"])
+
+
+async def beat(conn: Connection, me: int, states: str | None) -> bool:
+    """Say that the process lives; False when the others have buried it. `states`: see storage.tables."""
+    return await conn.one(_beat, me=me, seen=states) is not None
+
+
+async def bury(conn: Connection, lease: float) -> Sequence[int]:
+    """Free what belongs to processes that did not beat for `lease` seconds, and give their ids."""
+    dead = [row["id"] for row in await conn.all(_dead, lease=lease)]
+    for one in dead:
+        await _free(conn, one)
+    return dead
+
+
+async def leave(conn: Connection, me: int) -> None:
+    """Free what belongs to a process that ends."""
+    await conn.all(_leave, me=me)
+    await _free(conn, me)
+
+
+async def _free(conn: Connection, gone: int) -> None:
+    """Let others have its jobs, of which it may write nothing more, and its updates."""
+    await conn.all(_free_jobs, gone=gone)
+    await conn.all(_free_updates, gone=gone)
