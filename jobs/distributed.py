@@ -27,6 +27,7 @@ CANCEL_SECONDS = 2.0
 
 LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 1.0  # before procrastinate's worker is started again, which ends when the server does
+POLL_SECONDS = 1.0
 log = structlog.get_logger()
 
 
@@ -99,8 +100,9 @@ class DistributedDispatch:
         if await self._db.transact(lambda conn: rows.seize(conn, job_id, me)):
             return await self._runner.cancel(job_id)
         call = await self._db.transact(lambda conn: rows.set_stop(conn, job_id, wanted=True))
-        if call is not None:
-            await self._queue.job_manager.cancel_job_by_id_async(call, abort=True)
+        if call is None:
+            return False
+        await self._queue.job_manager.cancel_job_by_id_async(call, abort=True)
         for _ in range(int(CANCEL_SECONDS / LOOK_SECONDS)):
             row = await self._db.look(lambda conn: rows.get(conn, job_id))
             if row is None or row["state"] in ENDED or not row["stop"]:
@@ -118,6 +120,7 @@ class DistributedDispatch:
                     install_signal_handlers=False,
                     delete_jobs="always",
                     shutdown_graceful_timeout=0.0,
+                    fetch_job_polling_interval=POLL_SECONDS,  # for a call whose NOTIFY came before the LISTEN
                     update_heartbeat_interval=queue.BEAT_SECONDS,
                 )
             except (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as error:

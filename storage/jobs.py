@@ -145,9 +145,12 @@ async def seize(conn: Connection, job_id: int, me: int) -> bool:
 
 
 async def set_stop(conn: Connection, job_id: int, *, wanted: bool) -> int | None:
-    """Note that a job is to end without a result, or that it was too late; give procrastinate's call for it."""
+    """Note that a job is to end without a result, or that it was too late; give procrastinate's call for it.
+
+    None: it has ended.
+    """
     row = await conn.one(_stop, job=job_id, wanted=int(wanted))
-    return None if row is None else row["task"]
+    return None if row is None else int(row["task"])
 
 
 async def owned(conn: Connection, me: int) -> Sequence[Row]:

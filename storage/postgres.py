@@ -33,6 +33,10 @@ OnConflictClause.constraint_target = None  # type: ignore[attr-defined]
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS name"
 
 
+async def _configure(raw: Raw) -> None:
+    await raw.set_autocommit(True)  # not among the pool's kwargs, where procrastinate's listener sets it itself
+
+
 class PostgresConnection(Connection):
     """A connection to PostgreSQL; see storage.connection. `raw` is psycopg's, for what joins its transaction."""
 
@@ -81,7 +85,8 @@ class Postgres(Database):
             raise DatabaseError(message) from None
         pool: AsyncConnectionPool[Raw] = AsyncConnectionPool(
             url.set(drivername="postgresql").render_as_string(hide_password=False),
-            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "darkroom"},
+            kwargs={"row_factory": dict_row, "application_name": "darkroom"},
+            configure=_configure,
             min_size=1,
             max_size=POOL,
             timeout=POOL_SECONDS,

@@ -1,0 +1,329 @@
+"""Jobs over several processes on PostgreSQL: each replica here is all that a process has, on its own connections."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from jobs.dispatch import Accepted, Desk
+from jobs.distributed import DistributedDispatch
+from jobs.job import Request
+from jobs.local import LocalDispatch
+from jobs.membership import Membership
+from jobs.runner import Runner
+from storage import audit, ledger
+from storage import jobs as rows
+from storage.database import Connection, Row
+from storage.jobs import SupersededError
+from storage.opening import open_database
+from storage.postgres import Postgres
+from storage.tables import jobs, processes
+from tests.jobs.support import Counts, Provider, Telegram, request
+from tests.postgres import postgres, server_url
+
+__all__ = ["postgres", "server_url"]
+
+COSTS = {"colorize": 1, "cutout": 2}
+_first = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
+_age = sa.update(processes).where(processes.c.id == sa.bindparam("me")).values(beat_at=0)
+_calls = sa.table("procrastinate_jobs", sa.column("id"))
+
+
+class Replica:
+    """One process: what it accepts anyone may work on; `task` is its work, if it does any."""
+
+    task: asyncio.Task[None]
+
+    def __init__(self, db: Postgres, telegram: Telegram, provider: Provider, counts: Counts) -> None:
+        self.db = db
+        self.membership = Membership(db, "run")
+        self.runner = Runner(db, provider, telegram, counts, work_seconds=30, deliver_seconds=30, lease=self.membership)
+        self.local = LocalDispatch(
+            self.runner,
+            limit=16,
+            released=lambda job_id: self.dispatch.released(job_id),  # noqa: PLW0108  made below
+            ended=lambda chat_id, job_id: self.dispatch.ended(chat_id, job_id),  # noqa: PLW0108  made below
+        )
+        self.dispatch = DistributedDispatch(db, self.local, self.runner, self.membership, chat_limit=4)
+        self.membership.on_beat.append(self.dispatch.sweep)
+        self.membership.on_lost.append(self.dispatch.abandon)
+        self.desk = Desk(db, self.dispatch, ledger.Terms(100), COSTS, chat_limit=60)
+
+    async def accept(self, *requests: Request) -> tuple[int, ...]:
+        """Accept requests and give the ids of their jobs."""
+        accepted = await self.desk.accept(requests)
+        assert isinstance(accepted, Accepted)
+        return accepted.job_ids
+
+    async def job(self, job_id: int) -> Row:
+        """Give the job's row."""
+        row = await self.db.look(lambda conn: conn.one(_first, job=job_id))
+        assert row is not None
+        return row
+
+    async def forgotten(self) -> None:
+        """Make the others believe that this process died long ago."""
+        await self.db.transact(lambda conn: conn.all(_age, me=self.membership.id))
+
+    async def stop(self) -> None:
+        """End as a process does that is told to."""
+        await _ended(self.task)
+        await self.local.stop(0)
+        await self.membership.leave()
+
+
+class Town:
+    """Replicas on one database, between one Telegram and one provider."""
+
+    def __init__(self, url: str, stack: AsyncExitStack) -> None:
+        self._url = url
+        self._stack = stack
+        self.telegram, self.provider, self.counts = Telegram(), Provider(), Counts()
+
+    async def replica(self, *, working: bool) -> Replica:
+        """Start a process."""
+        db = await open_database(self._url)
+        self._stack.push_async_callback(db.close)
+        assert isinstance(db, Postgres)
+        made = Replica(db, self.telegram, self.provider, self.counts)
+        await made.membership.join()
+        await made.dispatch.open()
+        if working:
+            made.task = asyncio.create_task(made.dispatch.work(8))
+            self._stack.push_async_callback(_ended, made.task)
+        self._stack.push_async_callback(made.local.abandon)
+        return made
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def town_at(url: str) -> AsyncIterator[Town]:
+    async with AsyncExitStack() as stack:
+        yield Town(url, stack)
+
+
+@pytest.fixture
+async def town(server_url: str) -> AsyncIterator[Town]:
+    async with town_at(server_url) as made:
+        yield made
+
+
+async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(15):
+        while True:
+            held = condition()
+            if held if isinstance(held, bool) else await held:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def all_told(replica: Replica) -> bool:
+    """Tell whether every job has ended."""
+    left = sa.select(sa.func.count().label("n")).where(jobs.c.told == 0)
+    row = await replica.db.look(lambda conn: conn.one(left))
+    return row is not None and row["n"] == 0
+
+
+async def test_accepted_here_developed_there(town: Town) -> None:
+    """A photo accepted by one process is developed and delivered by another, charged once; nothing is left behind."""
+    front, worker = await town.replica(working=False), await town.replica(working=True)
+    (job,) = await front.accept(request())
+    await until(lambda: all_told(front))
+    row = await front.job(job)
+    assert (row["state"], row["owner"], row["epoch"]) == ("delivered", worker.membership.id, 1)
+    assert town.telegram.sent == [(7, job)]
+    assert town.counts.charged == 1
+    await until(lambda: _no_calls(front))
+    assert await front.db.look(audit.differences) == []
+
+
+async def _no_calls(replica: Replica) -> bool:
+    return await replica.db.look(lambda conn: conn.one(sa.select(_calls.c.id))) is None
+
+
+async def test_both_or_neither(town: Town) -> None:
+    """A transaction that fails after the job was handed out leaves neither job nor call."""
+    front = await town.replica(working=False)
+
+    async def fail(conn: Connection) -> None:
+        assert await rows.add(conn, state="accepted", **request().columns())
+        await front.dispatch.admit(conn, 7)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await front.db.transact(fail)
+    assert await all_told(front)
+    assert await _no_calls(front)
+
+
+async def test_four_of_a_chat_and_others_in_between(town: Town) -> None:
+    """Of a chat with ten photos four are worked on over all processes, and a chat that comes later has its turn."""
+    front = await town.replica(working=False)
+    await town.replica(working=True)
+    await town.replica(working=True)
+    town.provider.up.clear()
+    await front.accept(*(request(place=place) for place in range(10)))
+    await until(lambda: town.provider.at_once == 4)
+    (other,) = await front.accept(request(chat_id=9, source="m2"))
+    await until(lambda: town.provider.at_once == 5)
+    town.provider.up.set()
+    await until(lambda: all_told(front))
+    assert town.provider.most == 5
+    assert len(town.telegram.sent) == 11
+    assert (9, other) in town.telegram.sent[:5]
+
+
+async def test_album_in_one_process(town: Town) -> None:
+    """The pictures of an album are developed by one process and sent in one message, though they are more than four."""
+    front = await town.replica(working=False)
+    await town.replica(working=True)
+    await town.replica(working=True)
+    made = await front.accept(*(request(place=place, album=5) for place in range(6)))
+    await until(lambda: all_told(front))
+    assert town.telegram.albums == [list(made)]
+    assert len({(await front.job(job))["owner"] for job in made}) == 1
+    assert town.provider.most == 4
+
+
+async def test_cancel_what_waits(town: Town) -> None:
+    """A job nobody works on is cancelled at once, and a worker that finds its call later does nothing."""
+    front = await town.replica(working=False)
+    (job,) = await front.accept(request())
+    assert await front.desk.cancel(job)
+    assert not await front.desk.cancel(job)
+    await town.replica(working=True)
+    await until(lambda: _no_calls(front))
+    assert (await front.job(job))["state"] == "cancelled"
+    assert town.provider.uploads == []
+    assert await front.db.look(audit.differences) == []
+
+
+async def test_cancel_elsewhere(town: Town) -> None:
+    """A job that another process works on is cancelled by procrastinate's abort, without waiting for a beat."""
+    front = await town.replica(working=False)
+    await town.replica(working=True)
+    town.provider.up.clear()
+    (job,) = await front.accept(request())
+    await until(lambda: town.provider.at_once == 1)
+    assert await front.desk.cancel(job)
+    assert (await front.job(job))["state"] == "cancelled"
+    assert town.provider.at_once == 0
+    assert town.telegram.sent == []
+    assert town.counts.charged == 0
+
+
+async def test_cancel_too_late(town: Town) -> None:
+    """A result that is on its way to the chat is not stopped, and whoever asks is told so."""
+    front, worker = await town.replica(working=False), await town.replica(working=True)
+    town.telegram.up.clear()
+    (job,) = await front.accept(request())
+    await until(lambda: _delivering(front, job))
+    asking = asyncio.create_task(front.desk.cancel(job))
+    await until(lambda: _stopping(front, job))
+    await worker.membership._beat()
+    assert not await asking
+    town.telegram.up.set()
+    await until(lambda: all_told(front))
+    assert town.telegram.sent == [(7, job)]
+
+
+async def _delivering(replica: Replica, job: int) -> bool:
+    return bool((await replica.job(job))["state"] == "delivering")
+
+
+async def _stopping(replica: Replica, job: int) -> bool:
+    return bool((await replica.job(job))["stop"])
+
+
+async def test_dead_workers_job_is_resumed(town: Town) -> None:
+    """What a dead process was asked for is asked for by the next, not submitted again; a thawed one changes nothing."""
+    front, frozen = await town.replica(working=False), await town.replica(working=True)
+    town.provider.up.clear()
+    (job,) = await front.accept(request())
+    await until(lambda: town.provider.at_once == 1)
+    await frozen.forgotten()
+    other = await town.replica(working=True)
+    await other.membership._beat()
+    await until(lambda: town.provider.at_once == 2)
+    town.provider.up.set()
+    await until(lambda: all_told(front))
+    row = await front.job(job)
+    assert (row["state"], row["owner"], row["epoch"]) == ("delivered", other.membership.id, 3)
+    assert len(town.provider.tasks) == 1
+    assert town.telegram.sent == [(7, job)]
+    assert town.counts.charged == 1
+    before = frozen.membership.id
+    await frozen.membership._beat()
+    assert frozen.membership.id > before
+    assert frozen.local.working == 0
+    (again,) = await front.accept(request(source="m2"))
+    await until(lambda: all_told(front))
+    assert (await front.job(again))["state"] == "delivered"
+
+
+async def test_epoch_fences(town: Town) -> None:
+    """A write with an epoch that is over changes nothing and says so."""
+    front = await town.replica(working=False)
+    (job,) = await front.accept(request())
+    await front.db.transact(lambda conn: rows.take(conn, job, 5))
+    with pytest.raises(SupersededError):
+        await front.db.persist(lambda conn: rows.update(conn, job, epoch=0, state="delivered"))
+    assert (await front.job(job))["state"] == "accepted"
+
+
+async def test_call_that_died(town: Town) -> None:
+    """A job whose call is gone before anyone took it is handed out anew."""
+    front = await town.replica(working=False)
+    (job,) = await front.accept(request())
+    await front.db.transact(lambda conn: conn.all(sa.delete(_calls)))
+    await town.replica(working=True)
+    await front.dispatch.sweep()
+    await until(lambda: all_told(front))
+    assert (await front.job(job))["state"] == "delivered"
+
+
+async def test_a_process_that_stops_leaves_its_jobs(town: Town) -> None:
+    """At a clean stop the others go on at once, without waiting for a lease."""
+    front, leaving = await town.replica(working=False), await town.replica(working=True)
+    town.provider.up.clear()
+    (job,) = await front.accept(request())
+    await until(lambda: town.provider.at_once == 1)
+    await leaving.stop()
+    other = await town.replica(working=True)
+    await other.dispatch.sweep()
+    town.provider.up.set()
+    await until(lambda: all_told(front))
+    assert (await front.job(job))["owner"] == other.membership.id
+    assert len(town.provider.tasks) == 1
+
+
+async def test_stray_is_let_go(town: Town) -> None:
+    """A job that a process owns but does not work on is left to the others after two beats."""
+    front, worker = await town.replica(working=False), await town.replica(working=False)
+    (job,) = await front.accept(request())
+    await worker.db.transact(lambda conn: rows.take(conn, job, worker.membership.id))
+    await worker.dispatch.sweep()
+    assert (await front.job(job))["owner"] == worker.membership.id
+    await worker.dispatch.sweep()
+    assert (await front.job(job))["owner"] is None
+    await worker.dispatch.sweep()
+    assert (await front.job(job))["owner"] == 0
+
+
+async def test_places(town: Town) -> None:
+    """Whoever waits is told how many are before them; what is worked on has no place."""
+    front = await town.replica(working=False)
+    made = await front.accept(*(request(place=place) for place in range(6)))
+    assert [await front.dispatch.place(job) for job in made] == list(range(6))
+    await front.dispatch.sweep()
+    assert front.dispatch.depth == 6
+    await town.replica(working=True)
+    await until(lambda: all_told(front))
+    assert await front.dispatch.place(made[0]) is None or (await front.job(made[0]))["told"]
