@@ -129,8 +129,7 @@ class DistributedDispatch:
 
     async def sweep(self) -> None:
         """Hand out what waits though it is its turn, and set right what died half-way; for each beat."""
-        async with self._db.begin() as conn:
-            await queue.tidy(conn)
+        await self._db.transact(queue.tidy)
         for chat_id in await self._db.look(rows.waiting_chats):
             await self._db.transact(lambda conn, chat=chat_id: self.admit(conn, chat))  # type: ignore[misc]  # mypy cannot type a lambda's default
         self.depth = await self._db.look(queue.depth)

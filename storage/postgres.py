@@ -42,6 +42,7 @@ class PostgresConnection(Connection):
 
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
+        self._locked: set[str] = set()
 
     async def all(self, statement: sa.Executable, **params: object) -> Sequence[Row]:
         """Run `statement` and give its rows."""
@@ -57,8 +58,10 @@ class PostgresConnection(Connection):
             await self.raw.cursor().executemany(sql.encode(), [{**fixed, **row} for row in listed])
 
     async def lock(self, *names: str) -> None:
-        """Take advisory locks until the transaction ends."""
-        await self.raw.execute(_LOCK, [sorted(names)])
+        """Take advisory locks until the transaction ends, those it has not yet."""
+        if wanted := sorted(set(names) - self._locked):
+            await self.raw.execute(_LOCK, [wanted])
+            self._locked.update(wanted)
 
 
 class Postgres(Database):

@@ -12,7 +12,10 @@ _now = sa.extract("epoch", sa.func.clock_timestamp())
 _me = processes.c.id == sa.bindparam("me")
 _join = sa.insert(processes).values(role=sa.bindparam("part"), beat_at=_now).returning(processes.c.id)
 _beat = sa.update(processes).where(_me).values(beat_at=_now, states=sa.bindparam("seen")).returning(processes.c.id)
-_dead = sa.delete(processes).where(processes.c.beat_at < _now - sa.bindparam("lease")).returning(processes.c.id)
+# Nobody could beat while the server was down.
+_up_since = sa.extract("epoch", sa.func.pg_postmaster_start_time())
+_heard = sa.func.greatest(processes.c.beat_at, _up_since)
+_dead = sa.delete(processes).where(_heard < _now - sa.bindparam("lease")).returning(processes.c.id)
 _leave = sa.delete(processes).where(_me)
 _free_jobs = (
     sa.update(jobs)

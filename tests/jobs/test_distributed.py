@@ -13,13 +13,13 @@ from jobs.job import Request
 from jobs.local import LocalDispatch
 from jobs.membership import Membership
 from jobs.runner import Runner
-from storage import audit, ledger
+from storage import audit, ledger, processes, tables
 from storage import jobs as rows
 from storage.database import Connection, Row
 from storage.jobs import SupersededError
 from storage.opening import open_database
 from storage.postgres import Postgres
-from storage.tables import jobs, processes
+from storage.tables import jobs
 from tests.jobs.support import Counts, Provider, Telegram, request
 from tests.postgres import postgres, server_url
 
@@ -27,7 +27,7 @@ __all__ = ["postgres", "server_url"]
 
 COSTS = {"colorize": 1, "cutout": 2}
 _first = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
-_age = sa.update(processes).where(processes.c.id == sa.bindparam("me")).values(beat_at=0)
+_age = sa.update(tables.processes).where(tables.processes.c.id == sa.bindparam("me")).values(beat_at=0)
 _calls = sa.table("procrastinate_jobs", sa.column("id"))
 
 
@@ -64,8 +64,10 @@ class Replica:
         return row
 
     async def forgotten(self) -> None:
-        """Make the others believe that this process died long ago."""
+        """Have this process, which works on, taken for one that died long ago."""
         await self.db.transact(lambda conn: conn.all(_age, me=self.membership.id))
+        while self.membership.id not in await self.db.transact(lambda conn: processes.bury(conn, 1.0)):
+            await asyncio.sleep(0.1)  # the server has not been up for that long
 
     async def stop(self) -> None:
         """End as a process does that is told to."""
