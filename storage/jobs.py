@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Connection, Row
-from storage.tables import jobs
+from storage.tables import jobs, processes
 
 _insert = insert(jobs).on_conflict_do_nothing().returning(jobs.c.id)
 _get = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
@@ -39,9 +39,10 @@ _of_chat = (
     .order_by(jobs.c.id)
 )
 _hand_out = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(owner=0, task=sa.bindparam("call"))
+_alive = sa.exists().where(processes.c.id == sa.bindparam("me"))
 _take = (
     sa.update(jobs)
-    .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.owner == 0) & (jobs.c.told == 0))
+    .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.owner == 0) & (jobs.c.told == 0) & _alive)
     .values(owner=sa.bindparam("me"), epoch=jobs.c.epoch + 1)
     .returning(jobs.c.id, jobs.c.chat_id)
 )
@@ -134,7 +135,10 @@ async def hand_out(conn: Connection, job_id: int, call: int) -> None:
 
 
 async def take(conn: Connection, job_id: int, me: int) -> Sequence[Row]:
-    """Make a job that was handed out, and those delivered with it, the process's; give the id and chat_id of each."""
+    """Make a job that was handed out, and those delivered with it, the process's; give the id and chat_id of each.
+
+    A process that the others have buried gets none.
+    """
     found = await together(conn, job_id)
     return [taken for row in found if (taken := await conn.one(_take, job=row["id"], me=me)) is not None]
 

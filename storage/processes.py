@@ -19,12 +19,13 @@ _dead = sa.delete(processes).where(_heard < _now - sa.bindparam("lease")).return
 _leave = sa.delete(processes).where(_me)
 _free_jobs = (
     sa.update(jobs)
-    .where((jobs.c.owner == sa.bindparam("gone")) & (jobs.c.told == 0))
+    .where((jobs.c.told == 0) & (jobs.c.owner > 0) & ~sa.exists().where(processes.c.id == jobs.c.owner))
     .values(owner=None, epoch=jobs.c.epoch + 1)
-    .returning(jobs.c.id)
 )
 _free_updates = (
-    sa.update(inbox).where((inbox.c.owner == sa.bindparam("gone")) & inbox.c.done_at.is_(None)).values(owner=None)
+    sa.update(inbox)
+    .where(inbox.c.done_at.is_(None) & inbox.c.owner.is_not(None) & ~sa.exists().where(processes.c.id == inbox.c.owner))
+    .values(owner=None)
 )
 
 
@@ -43,18 +44,17 @@ async def beat(conn: Connection, me: int, states: str | None) -> bool:
 async def bury(conn: Connection, lease: float) -> Sequence[int]:
     """Free what belongs to processes that did not beat for `lease` seconds, and give their ids."""
     dead = [row["id"] for row in await conn.all(_dead, lease=lease)]
-    for one in dead:
-        await _free(conn, one)
+    await _free(conn)
     return dead
 
 
 async def leave(conn: Connection, me: int) -> None:
     """Free what belongs to a process that ends."""
     await conn.all(_leave, me=me)
-    await _free(conn, me)
+    await _free(conn)
 
 
-async def _free(conn: Connection, gone: int) -> None:
-    """Let others have its jobs, of which it may write nothing more, and its updates."""
-    await conn.all(_free_jobs, gone=gone)
-    await conn.all(_free_updates, gone=gone)
+async def _free(conn: Connection) -> None:
+    """Let the living have the jobs and updates of all others, who may write nothing more about them."""
+    await conn.all(_free_jobs)
+    await conn.all(_free_updates)

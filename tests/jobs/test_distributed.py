@@ -252,12 +252,11 @@ async def test_dead_workers_job_is_resumed(town: Town) -> None:
     await until(lambda: town.provider.at_once == 1)
     await frozen.forgotten()
     other = await town.replica(working=True)
-    await other.membership._beat()
-    await until(lambda: town.provider.at_once == 2)
+    await until(lambda: _taken_over(other))  # by a second call, if the frozen one had the first
     town.provider.up.set()
     await until(lambda: all_told(front))
     row = await front.job(job)
-    assert (row["state"], row["owner"], row["epoch"]) == ("delivered", other.membership.id, 3)
+    assert (row["state"], row["owner"]) == ("delivered", other.membership.id)
     assert len(town.provider.tasks) == 1
     assert town.telegram.sent == [(7, job)]
     assert town.counts.charged == 1
@@ -270,11 +269,16 @@ async def test_dead_workers_job_is_resumed(town: Town) -> None:
     assert (await front.job(again))["state"] == "delivered"
 
 
+async def _taken_over(replica: Replica) -> bool:
+    await replica.dispatch.sweep()
+    return replica.local.working == 1
+
+
 async def test_epoch_fences(town: Town) -> None:
     """A write with an epoch that is over changes nothing and says so."""
     front = await town.replica(working=False)
     (job,) = await front.accept(request())
-    await front.db.transact(lambda conn: rows.take(conn, job, 5))
+    await front.db.transact(lambda conn: rows.take(conn, job, front.membership.id))
     with pytest.raises(SupersededError):
         await front.db.persist(lambda conn: rows.update(conn, job, epoch=0, state="delivered"))
     assert (await front.job(job))["state"] == "accepted"
