@@ -6,15 +6,16 @@ import asyncio
 import heapq
 from collections import OrderedDict
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
 from bot.windows import AT_ONCE, MESSAGE, RESULT, SMALL, Call, Chat, Window
+from storage.rates import Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from telegram._utils.types import JSONDict
 
@@ -35,16 +36,29 @@ def priority_of(endpoint: str, data: dict[str, Any]) -> int | None:
     return MESSAGE if endpoint.startswith(("send", "forward", "copy")) else SMALL
 
 
+class Gate(Protocol):
+    """What all processes that send for this bot keep together; see storage.rates.Rates."""
+
+    async def take(self, limits: Sequence[Limit]) -> Sequence[float]:
+        """Count a call under all limits, or give the seconds that each wants it to wait."""
+
+    async def hold(self, name: str, seconds: float) -> None:
+        """Have everybody wait for so long."""
+
+
 class Pacer(BaseRateLimiter[int]):
     """A rate limiter for python-telegram-bot; `rate` is calls a second over all chats. The clock is the loop's.
 
     A RetryAfter stops its own chat only, and the call is made again. COURTESIES are dropped, not
     queued, when a chat is busy. `rate_limit_args` may be RESULT, MESSAGE, SMALL or AT_ONCE to overrule the priority.
+    With a `gate` it has the last word: the best call whose turn has come here asks it, one call after the other.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, gate: Gate | None = None) -> None:
         size = max(1, int(rate))
         self._all = Window(size, size / rate)
+        self._gate = gate
+        self._asking: asyncio.Task[None] | None = None
         self._chats: OrderedDict[int | str, Chat] = OrderedDict()
         # Both hold (time or priority, the first call's number, a tie-break, its chat); an entry whose number
         # is no longer the chat's first call is stale, because whoever became first was placed anew.
@@ -60,6 +74,9 @@ class Pacer(BaseRateLimiter[int]):
         """Let no timer and no waiting call outlive the bot; waiting calls are cancelled."""
         if self._timer:
             self._timer.cancel()
+        if self._asking:
+            self._asking.cancel()
+            self._asking = None
         for chat in self._chats.values():
             for call in chat.queue:
                 call.go.cancel()
@@ -81,7 +98,7 @@ class Pacer(BaseRateLimiter[int]):
         if priority is None or rate_limit_args == AT_ONCE:
             return await callback(*args, **kwargs)
         chat = self._chat(data["chat_id"])
-        if endpoint in COURTESIES and not self._takes_action(chat):
+        if endpoint in COURTESIES and not await self._takes_action(chat):
             return True
         priority = priority if rate_limit_args is None else rate_limit_args
         slots = len(data["media"]) if endpoint == "sendMediaGroup" else 1
@@ -95,7 +112,9 @@ class Pacer(BaseRateLimiter[int]):
                 try:
                     return await callback(*args, **kwargs)
                 except RetryAfter as error:
-                    chat.block(error, endpoint)
+                    delay = chat.block(error, endpoint)
+                    if self._gate:
+                        await self._gate.hold(chat.limit().name, delay)
                     if endpoint in COURTESIES:
                         return True
                     if attempt == TRIES:
@@ -112,14 +131,16 @@ class Pacer(BaseRateLimiter[int]):
                 self._chats[oldest] = chat
         text = str(chat_id)
         if text not in self._chats:
-            self._chats[text] = Chat(group=text.startswith(("-", "@")))
+            self._chats[text] = Chat(text, group=text.startswith(("-", "@")))
         return self._chats[text]
 
-    def _takes_action(self, chat: Chat) -> bool:
+    async def _takes_action(self, chat: Chat) -> bool:
         """Tell whether a chat action may go: nothing waits, and both windows keep a slot for a result."""
         now = asyncio.get_running_loop().time()
         tight = chat.queue or self._ready or chat.blocked_until > now or chat.all.free_at(now, 2) > now
         if tight or self._all.free_at(now, 2) > now:
+            return False
+        if self._gate and any(await self._gate.take([self._limit(spare=1), chat.limit(slots=0, spare=2)])):
             return False
         self._all.take(now)
         return True
@@ -163,19 +184,41 @@ class Pacer(BaseRateLimiter[int]):
 
     def _release(self, now: float) -> float | None:
         """Let ready calls go, best first; returns when to go on if the window over all chats is full."""
-        while self._ready:
+        while self._ready and not self._asking:
             _, number, _, chat = self._ready[0]
             first = chat.queue[0] if chat.queue else None
             if first and first.number == number and not first.go.done() and chat.free_at(first, now) <= now:
                 free = self._all.free_at(now, 1 + first.spare)
                 if free > now:
                     return free
+                if self._gate:
+                    self._asking = asyncio.create_task(self._ask(self._gate, chat, first))
+                    break
                 heapq.heappop(chat.queue)
-                chat.take(first, now)
-                self._all.take(now)
-                first.go.set_result(None)
+                self._let_go(chat, first, now)
                 number = chat.queue[0].number if chat.queue else number
             heapq.heappop(self._ready)
             if chat.queue and chat.queue[0].number == number:
                 self._place(chat, now)
         return None
+
+    def _let_go(self, chat: Chat, call: Call, now: float) -> None:
+        chat.take(call, now)
+        self._all.take(now)
+        call.go.set_result(None)
+
+    def _limit(self, spare: int) -> Limit:
+        return Limit("telegram", self._all.size, self._all.seconds, spare=spare)
+
+    async def _ask(self, gate: Gate, chat: Chat, call: Call) -> None:
+        """Let `call` go if all processes together may make it; else shut the windows that are full."""
+        windows = [(self._all, self._limit(call.spare)), *chat.limits(call)]
+        waits = await gate.take([limit for _, limit in windows])
+        now = asyncio.get_running_loop().time()
+        for (window, limit), wait in zip(windows, waits, strict=True):
+            if wait > 0:
+                window.shut(now + wait, limit.slots + limit.spare)
+        if not any(waits) and not call.go.done():
+            self._let_go(chat, call, now)
+        self._asking = None
+        self._pump()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from storage.rates import Limit
+
 if TYPE_CHECKING:
     from telegram.error import RetryAfter
 
@@ -26,22 +28,28 @@ log = structlog.get_logger()
 class Window:
     """At most `size` calls in any `seconds` seconds."""
 
-    __slots__ = ("_stamps", "seconds", "size")
+    __slots__ = ("_shut_slots", "_shut_until", "_stamps", "seconds", "size")
 
     def __init__(self, size: int, seconds: float) -> None:
         self.size, self.seconds = size, seconds
         self._stamps: deque[float] = deque()
+        self._shut_until, self._shut_slots = 0.0, 0
 
     def free_at(self, now: float, slots: int = 1) -> float:
         """Return when `slots` (at most `size` of them) are free: `now`, or a later time."""
         while self._stamps and self._stamps[0] + self.seconds <= now:
             self._stamps.popleft()
         lacking = len(self._stamps) + min(slots, self.size) - self.size
-        return self._stamps[lacking - 1] + self.seconds if lacking > 0 else now
+        at = self._stamps[lacking - 1] + self.seconds if lacking > 0 else now
+        return max(at, self._shut_until) if slots >= self._shut_slots else at
 
     def take(self, now: float, slots: int = 1) -> None:
         """Use `slots` at `now`."""
         self._stamps.extend([now] * min(slots, self.size))
+
+    def shut(self, until: float, slots: int) -> None:
+        """Let so many slots or more not be free before `until`: other processes use them."""
+        self._shut_until, self._shut_slots = until, slots
 
     def idle(self, now: float) -> bool:
         """Tell whether nothing counts against this window any more."""
@@ -66,9 +74,10 @@ class Call:
 class Chat:
     """What one chat has used up and has waiting."""
 
-    __slots__ = ("all", "blocked_until", "edits", "messages", "queue", "users")
+    __slots__ = ("all", "blocked_until", "edits", "messages", "name", "queue", "users")
 
-    def __init__(self, *, group: bool) -> None:
+    def __init__(self, name: str, *, group: bool) -> None:
+        self.name = name
         self.all = Window(*CHAT_WINDOW)
         # Edits have a group window of their own: they can never use up what the messages may.
         self.messages = Window(*GROUP_WINDOW) if group else None
@@ -90,12 +99,23 @@ class Chat:
         if window:
             window.take(now, call.slots)
 
-    def block(self, error: RetryAfter, endpoint: str) -> None:
-        """Let nothing go to this chat for as long as Telegram asks."""
+    def limits(self, call: Call) -> list[tuple[Window, Limit]]:
+        """Give the windows that `call` counts in, each with what all processes keep in its place."""
+        window, kind = (self.edits, "edits") if call.priority >= SMALL else (self.messages, "messages")
+        in_group = [(window, Limit(f"{kind} {self.name}", *GROUP_WINDOW, slots=call.slots))] if window else []
+        return [(self.all, self.limit(spare=call.spare)), *in_group]
+
+    def limit(self, slots: int = 1, spare: int = 0) -> Limit:
+        """Give what all processes keep in place of `all`."""
+        return Limit(f"chat {self.name}", self.all.size, self.all.seconds, slots, spare)
+
+    def block(self, error: RetryAfter, endpoint: str) -> float:
+        """Let nothing go to this chat for as long as Telegram asks; give how many seconds that is."""
         wait = error.retry_after
         delay = wait.total_seconds() if isinstance(wait, timedelta) else wait
         self.blocked_until = max(self.blocked_until, asyncio.get_running_loop().time() + delay)
         log.info("telegram asks for patience", endpoint=endpoint, seconds=delay)
+        return delay
 
     def idle(self, now: float) -> bool:
         """Tell whether this chat can be forgotten."""

@@ -19,7 +19,7 @@ from imaging.errors import (
     Rejected,
     Unavailable,
 )
-from imaging.pace import Pace, Urgency
+from imaging.pace import Gate, Pace, Urgency
 from imaging.waiting import Durations
 
 if TYPE_CHECKING:
@@ -48,13 +48,13 @@ class Observer(Protocol):
 class Lane:
     """Every request to a provider goes through here, is paced, timed and judged."""
 
-    def __init__(self, provider: Provider, rate: float, observer: Observer) -> None:
+    def __init__(self, provider: Provider, rate: float, observer: Observer, gate: Gate | None = None) -> None:
         self.provider = provider
         self.name = provider.name
         self.paused = False
         self.durations: defaultdict[str, Durations] = defaultdict(Durations)
         self.breaker = Breaker()
-        self._pace = Pace(rate)
+        self._pace = Pace(rate, gate, f"provider {self.name}")
         self._observer = observer
 
     def admit(self) -> bool:
@@ -99,16 +99,16 @@ class Lane:
             outcome = "ok"
         except ImagingError as error:
             outcome = error.code
-            self._judge(error)
+            await self._judge(error)
             raise
         finally:
             self._observer.provider_request(self.name, time.perf_counter() - started, outcome)
         return answer
 
-    def _judge(self, error: ImagingError) -> None:
+    async def _judge(self, error: ImagingError) -> None:
         """Slow down, count a failure, or leave it: what is no fault of the provider's health is not counted."""
         if isinstance(error, Busy):
-            self._pace.hold(patience.HOLD if error.retry_after is None else error.retry_after)
+            await self._pace.hold(patience.HOLD if error.retry_after is None else error.retry_after)
         elif isinstance(error, KeyRefused | OutOfCredit):
             self._tell(lambda: self.breaker.trip(patience.REFUSED))
         elif isinstance(error, PictureError):

@@ -9,6 +9,7 @@ from imaging.checkpoint import Checkpoint, Resume
 from imaging.errors import Unavailable
 from imaging.journey import Journey
 from imaging.lane import Lane, Observer
+from imaging.pace import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from imaging.provider import Link, Provider, Upload
     from imaging.results import Result
 
-__all__ = ["Checkpoint", "Observer", "Resume", "Router", "WaitMode"]
+__all__ = ["Checkpoint", "Gate", "Observer", "Resume", "Router", "WaitMode"]
 
 WaitMode = Literal["poll", "sync", "callback"]
 
@@ -34,6 +35,7 @@ class Router:
     """Develops pictures with the first provider that can, each at `rate` requests a second.
 
     `wait` says how to learn that a task is done; `callback_base` is the URL that callbacks come to, less the token.
+    With a `gate` the rate holds for all processes that share it.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class Router:
         wait: WaitMode = "poll",
         callback_base: str | None = None,
         observer: Observer | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._observer = observer or _Nobody()
-        self._lanes = {one.name: Lane(one, rate, self._observer) for one in providers}
+        self._lanes = {one.name: Lane(one, rate, self._observer, gate) for one in providers}
         for name in self._lanes:
             self._observer.provider_state(name, "closed")
         self._sync = wait == "sync"

@@ -4,46 +4,50 @@ import sqlalchemy as sa
 from procrastinate.schema import SchemaManager
 
 _RATES = """
+-- Not logged: a call needs no disk, and a server that crashes forgets nothing but the last minute's calls.
 CREATE UNLOGGED TABLE rates (
-    name text PRIMARY KEY,
-    times float8[] NOT NULL DEFAULT '{}',
+    name text COLLATE "C" PRIMARY KEY,
+    times float8[] NOT NULL DEFAULT '{}',  -- when the latest calls were made, the oldest first
     closed_until float8 NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 
--- Seconds until one more call may be made under each of `names`: at most sizes[i] in any spans[i] seconds. When it is
--- 0 the call is counted under all of them, else under none. The clock is this server's, the same for every machine.
--- Callers name what they share in one order, so that no two wait for each other.
-CREATE FUNCTION take_turn(names text[], sizes int[], spans float8[], slots int[]) RETURNS float8 LANGUAGE plpgsql AS $$
+-- Make a call under all of `names`, at most sizes[i] of them in any spans[i] seconds, if all of them let it: it counts
+-- as slots[i], and spares[i] more must stay free. Gives the seconds each of them wants it to wait; all 0: it is
+-- counted, else under none. The clock is this server's, the same for every machine. Names come in their order, so that
+-- no two callers wait for each other; for the same reason nobody deletes a row but under a lock on the whole table.
+CREATE FUNCTION take_turn(names text[], sizes int[], spans float8[], slots int[], spares int[])
+RETURNS float8[] LANGUAGE plpgsql AS $$
 DECLARE
     now float8;
-    free_at float8;
     one rates%ROWTYPE;
     taken int;
+    lacking int;
+    waits float8[];
 BEGIN
     INSERT INTO rates (name) SELECT unnest(names) ON CONFLICT DO NOTHING;
-    PERFORM 1 FROM rates WHERE name = ANY (names) ORDER BY name FOR UPDATE;
+    PERFORM FROM rates WHERE name = ANY (names) ORDER BY name FOR UPDATE;
     now := extract(epoch FROM clock_timestamp());
-    free_at := now;
     FOR i IN 1 .. cardinality(names) LOOP
         SELECT * INTO one FROM rates WHERE name = names[i];
-        free_at := greatest(free_at, one.closed_until);
         taken := cardinality(one.times);
-        IF taken + slots[i] > sizes[i] THEN
-            free_at := greatest(free_at, one.times[taken + slots[i] - sizes[i]] + spans[i]);
+        IF one.times[taken] > now THEN  -- the clock was set back
+            UPDATE rates SET times = '{}' WHERE name = names[i];
+            taken := 0;
+        END IF;
+        lacking := taken + least(slots[i] + spares[i], sizes[i]) - sizes[i];
+        waits[i] := greatest(0, one.closed_until - now);
+        IF lacking > 0 THEN
+            waits[i] := greatest(waits[i], one.times[lacking] + spans[i] - now);
         END IF;
     END LOOP;
-    IF free_at > now THEN
-        RETURN free_at - now;
+    IF 0 = ALL (waits) THEN
+        FOR i IN 1 .. cardinality(names) LOOP
+            UPDATE rates SET times = (times || array_fill(now, ARRAY[slots[i]]))[
+                greatest(cardinality(times) + slots[i] - sizes[i], 0) + 1 :
+            ] WHERE name = names[i] AND slots[i] > 0;
+        END LOOP;
     END IF;
-    FOR i IN 1 .. cardinality(names) LOOP
-        UPDATE rates SET times = (
-            SELECT array_agg(at ORDER BY at) FROM (
-                SELECT unnest(times || array_fill(now, ARRAY[slots[i]])) AS at
-                ORDER BY at DESC LIMIT sizes[i]
-            ) AS latest
-        ) WHERE name = names[i];
-    END LOOP;
-    RETURN 0;
+    RETURN waits;
 END $$;
 """
 _NOT_RATES = "DROP FUNCTION take_turn; DROP TABLE rates;"

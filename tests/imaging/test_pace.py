@@ -47,8 +47,8 @@ def test_a_provider_that_is_busy_is_left_alone() -> None:
         await pace.turn(Urgency.SUBMIT)
         waiting = asyncio.create_task(_all(pace, [Urgency.SUBMIT] * 3))
         await asyncio.sleep(0)
-        pace.hold(30)
-        pace.hold(5)
+        await pace.hold(30)
+        await pace.hold(5)
         return [at for at, _ in await waiting]
 
     first, *others = run(story())
