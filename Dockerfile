@@ -7,8 +7,11 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY imaging imaging
 
 FROM build AS build-engine
+# What the engine imports, without the bot's half: 170 MB less than '.[engine]'.
+RUN pip --python /venv/bin/python install --no-cache-dir -c constraints.txt aiohttp numpy opencv-python-headless \
+    pillow pillow-heif pydantic python-multipart starlette uvicorn yarl
 COPY engine engine
-RUN pip --python /venv/bin/python install --no-cache-dir -c constraints.txt '.[engine]'
+RUN pip --python /venv/bin/python install --no-cache-dir -c constraints.txt --no-deps .
 
 FROM build AS build-bot
 COPY bot bot
