@@ -19,8 +19,8 @@ from packaging.utils import canonicalize_name
 HOUSE = Path(__file__).parent.parent
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
 DOCKERFILE = (HOUSE / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-# By stage: its lines, those of the stages it is made from included.
-STAGES = {stage.partition(" AS ")[2].partition("\n")[0]: stage for stage in re.split(r"^FROM ", DOCKERFILE, flags=re.M)}
+# The lines of each stage, by its name.
+STAGES = {lines.partition(" AS ")[2].partition("\n")[0]: lines for lines in DOCKERFILE.split("\nFROM ")}
 ROOMS = ["bot", "handlers", "jobs", "imaging", "storage", "engine", "sandbox"]
 # Run in a bare directory that holds what an image holds: it loads all it needs, and nothing of the other's.
 BOT = """
@@ -44,7 +44,7 @@ print(*{name.partition(".")[0] for name in sys.modules})
 
 
 def copied(stage: str) -> list[str]:
-    """What a build stage copies from the house, what it was begun from included."""
+    """Give what a build stage copies from the house, with what it was begun from."""
     lines = STAGES["build"] + STAGES[stage]
     return [path for line in re.findall(r"^COPY (?!--)(.+) \S+$", lines, re.MULTILINE) for path in line.split()]
 
@@ -107,8 +107,10 @@ def test_the_engine_image_has_the_libraries_the_engine_loads(tmp_path: Path) -> 
             given.add(name)
             needs = [Requirement(need) for need in distribution(name).requires or ()]
             wanted += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
-    made_by = packages_distributions()
-    loaded = {canonicalize_name(dist) for top in probe(tmp_path, "build-engine", ENGINE) for dist in made_by.get(top, ())}
+    makers = packages_distributions()
+    loaded = {
+        canonicalize_name(dist) for top in probe(tmp_path, "build-engine", ENGINE) for dist in makers.get(top, ())
+    }
     assert {"numpy", "opencv-python-headless", "aiohttp", "starlette"} < loaded
     assert loaded - {"darkroom", "setuptools"} <= given
 
