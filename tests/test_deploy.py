@@ -75,7 +75,7 @@ def test_there_are_two_of_each_role() -> None:
         assert seconds(service["stop_grace_period"]) > LAST_SECONDS
         assert service["depends_on"]["database"]["condition"] == "service_healthy"
         assert service["env_file"] == ".env"
-    assert {name for name, service in SERVICES.items() if service.get("restart") != "unless-stopped"} == set()
+    assert {service["restart"] for service in SERVICES.values()} == {"unless-stopped"}
 
 
 def test_images_are_pinned_and_ours_are_built() -> None:
