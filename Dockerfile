@@ -7,7 +7,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY imaging imaging
 
 FROM build AS build-engine
-# What the engine imports, without the bot's half: 170 MB less than '.[engine]'.
+# What the engine imports, without the bot's half: 130 MB less than '.[engine]'.
 RUN pip --python /venv/bin/python install --no-cache-dir -c constraints.txt aiohttp numpy opencv-python-headless \
     pillow pillow-heif pydantic python-multipart starlette uvicorn yarl
 COPY engine engine
