@@ -1,51 +1,20 @@
-"""The database: one owner, all or nothing whatever is cancelled when, and waiting for what passes."""
+"""Either database: all or nothing whatever is cancelled when, opened again, and loud about mistakes."""
 
 import asyncio
-import signal
-import sqlite3
-import subprocess
-import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
-from pathlib import Path
 
 import pytest
 
-from storage.database import Connection, DatabaseBusyError
+from storage.connection import Work
+from storage.database import Connection, Database
 from storage.migrations import SchemaError
-from storage.opening import open_database
-from storage.sqlite import Sqlite
-from tests.databases import opened, raw
+from tests.databases import raw, reached
 
 INSERT = "INSERT INTO spending (day, credits) VALUES (?, 1)"
 
 
-async def days(db: Sqlite) -> list[object]:
+async def days(db: Database) -> list[object]:
     async with db.read() as conn:
         return [day for (day,) in await raw(conn, "SELECT day FROM spending ORDER BY day")]
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the write lock from outside."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-
-
-@asynccontextmanager
-async def stuck(db: Sqlite) -> AsyncIterator[None]:
-    """Keep the driver's thread busy until the end of the context; whatever is asked of it waits behind."""
-    go = threading.Event()
-    blocker = asyncio.ensure_future(db._writer._execute(go.wait))  # type: ignore[no-untyped-call]  # aiosqlite's own
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        go.set()
-        await blocker
 
 
 async def steps(count: int = 5) -> None:
@@ -53,75 +22,39 @@ async def steps(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_fresh_file_is_migrated_and_opens_again(tmp_path: Path) -> None:
-    """The first start makes the file; the second finds what the first wrote."""
-    path = tmp_path / "fresh.db"
-    async with opened(path) as db, db.begin() as conn:
-        await raw(conn, INSERT, "2026-01-01")
-    async with opened(path) as db:
+def writing(day: str, error: Exception | None = None) -> Work[str]:
+    """Give work that inserts `day` and gives it back, or fails after that."""
+
+    async def work(conn: Connection) -> str:
+        await raw(conn, INSERT, day)
+        if error:
+            raise error
+        return day
+
+    return work
+
+
+async def test_what_was_written_is_there_again(url: str) -> None:
+    """What a transaction wrote outlives the connection, and who opens without owning sees it, too."""
+    async with reached(url) as db:
+        assert await db.transact(writing("2026-01-01")) == "2026-01-01"
+    async with reached(url, own=False) as db:
         await db.ping()
         assert await days(db) == ["2026-01-01"]
-        assert [tuple(row) for row in await db._writer.execute_fetchall("PRAGMA synchronous")] == [(2,)]
+        assert await db.look(lambda conn: raw(conn, "SELECT credits FROM spending")) == [(1,)]
 
 
-async def test_the_reader_cannot_write(db: Sqlite) -> None:
-    """What is meant to read only is held to it by SQLite."""
-    async with db.read() as conn:
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            await raw(conn, INSERT, "2026-01-01")
-
-
-async def test_not_own_takes_no_missing_file(tmp_path: Path) -> None:
-    """`darkroom check` before the first start says what to do and makes no file."""
-    with pytest.raises(SchemaError):
-        await open_database(f"sqlite:///{tmp_path / 'none.db'}", own=False)
-    assert list(tmp_path.iterdir()) == []
-
-
-async def test_a_second_owner_is_refused(path: Path) -> None:
-    """One file serves one bot; looking on is allowed, and the lock ends with its owner."""
-    async with opened(path), opened(path, own=False) as onlooker:
-        await onlooker.ping()
-        with pytest.raises(DatabaseBusyError, match=r"darkroom\.db"):
-            await open_database(f"sqlite:///{path}")
-    async with opened(path):
-        pass
-
-
-async def test_a_failed_open_lets_go_of_the_lock(path: Path) -> None:
+async def test_a_newer_schema_is_refused_each_time(url: str) -> None:
     """A start that fails does not keep the next one out of the same process."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-        connection.commit()
-    for _ in range(2):
-        with pytest.raises(SchemaError):
-            await open_database(f"sqlite:///{path}")
+    async with reached(url) as db, db.begin() as conn:
+        await raw(conn, "UPDATE alembic_version SET version_num = '9999'")
+    for own in (True, True, False):
+        with pytest.raises(SchemaError, match="newer than this program"):
+            async with reached(url, own=own):
+                pass
 
 
-async def test_the_lock_dies_with_its_process(path: Path) -> None:
-    """SIGKILL leaves no lock behind."""
-    code = (
-        "import asyncio, sys, time\n"
-        "from storage.opening import open_database\n"
-        "db = asyncio.run(open_database(sys.argv[1]))\n"
-        "print('open', flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    process = await asyncio.to_thread(
-        subprocess.Popen, [sys.executable, "-c", code, f"sqlite:///{path}"], stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stdout is not None
-        assert await asyncio.to_thread(process.stdout.readline) == "open\n"
-        with pytest.raises(DatabaseBusyError):
-            await open_database(f"sqlite:///{path}")
-        process.send_signal(signal.SIGKILL)
-        await asyncio.to_thread(process.wait)
-        async with opened(path) as db:
-            await db.ping()
-
-
-async def test_an_exception_rolls_back(db: Sqlite) -> None:
+async def test_an_exception_rolls_back(db: Database) -> None:
     """Nothing of a transaction that failed is kept, and the next one works."""
     with pytest.raises(ZeroDivisionError):  # noqa: PT012  the transaction is what raises
         async with db.begin() as conn:
@@ -132,76 +65,29 @@ async def test_an_exception_rolls_back(db: Sqlite) -> None:
     assert await days(db) == ["2026-01-02"]
 
 
-async def test_cancelled_while_beginning(db: Sqlite, path: Path) -> None:
-    """A BEGIN that waits for another's lock can be given up; it holds nothing afterwards."""
-
-    async def write(day: str) -> None:
-        async with db.begin() as conn:
-            await raw(conn, INSERT, day)
-
-    with locked(path):
-        task = asyncio.create_task(write("2026-01-01"))
-        await steps()
-        task.cancel()
-        await steps()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await write("2026-01-02")
-    assert await days(db) == ["2026-01-02"]
+async def test_one_that_fails_undoes_nothing_of_the_others(db: Database) -> None:
+    """Of transactions at the same moment each is all or nothing by itself, and is told its own outcome."""
+    await db.transact(writing("a"))
+    works = [writing("b", ZeroDivisionError()), writing("c"), writing("a"), writing("d")]
+    outcomes = await asyncio.gather(*map(db.transact, works), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes[:2]] == [ZeroDivisionError, str]
+    assert isinstance(outcomes[2], db.Error)
+    assert await days(db) == ["a", "c", "d"]
 
 
-async def test_cancelled_in_a_statement(db: Sqlite) -> None:
-    """A statement that was given up is undone with its transaction."""
-    inside = asyncio.Event()
-
-    async def write() -> None:
-        async with db.begin() as conn:
-            inside.set()
-            await raw(conn, INSERT, "2026-01-01")
-
-    task = asyncio.create_task(write())
-    await inside.wait()
-    async with stuck(db):
-        task.cancel()
-        await steps()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    async with db.begin() as conn:
-        await raw(conn, INSERT, "2026-01-02")
-    assert await days(db) == ["2026-01-02"]
-
-
-async def test_cancelled_while_committing(db: Sqlite) -> None:
-    """A COMMIT under way is finished before anything else, however often it is cancelled."""
-    written, go = asyncio.Event(), asyncio.Event()
-
-    async def write() -> None:
-        async with db.begin() as conn:
-            await raw(conn, INSERT, "2026-01-01")
-            written.set()
-            await go.wait()
-
-    task = asyncio.create_task(write())
-    await written.wait()
-    async with stuck(db):
-        go.set()
-        await steps()
-        for _ in range(3):
-            task.cancel()
-            await steps()
-        assert not task.done()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await days(db) == ["2026-01-01"]
-
-
-async def test_cancelled_anywhere(db: Sqlite) -> None:
+async def test_cancelled_anywhere(db: Database) -> None:
     """Wherever the cancellation falls, two rows are written or none, and the next transaction works."""
 
+    async def both(conn: Connection, number: int) -> None:
+        await raw(conn, INSERT, f"a{number}")
+        await raw(conn, INSERT, f"b{number}")
+
     async def write(number: int) -> None:
-        async with db.begin() as conn:
-            await raw(conn, INSERT, f"a{number}")
-            await raw(conn, INSERT, f"b{number}")
+        if number % 2:
+            await db.transact(lambda conn: both(conn, number))
+        else:
+            async with db.begin() as conn:
+                await both(conn, number)
 
     for number in range(60):
         task = asyncio.create_task(write(number))
@@ -209,8 +95,7 @@ async def test_cancelled_anywhere(db: Sqlite) -> None:
             await asyncio.sleep(0.0001 if number > 30 else 0)
         task.cancel()
         await asyncio.wait([task])
-    async with db.begin() as conn:
-        await raw(conn, INSERT, "last")
+    await db.transact(writing("last"))
     found = await days(db)
     assert "last" in found
     assert {str(day)[1:] for day in found if str(day)[0] == "a"} == {
@@ -218,52 +103,14 @@ async def test_cancelled_anywhere(db: Sqlite) -> None:
     }
 
 
-async def test_a_commit_that_fails_is_rolled_back(db: Sqlite) -> None:
-    """A disk that is full at COMMIT leaves no transaction open."""
-    await db._writer.execute_fetchall("PRAGMA foreign_keys=ON")
-    await db._writer.executescript(
-        "CREATE TABLE p (a PRIMARY KEY); CREATE TABLE c (a REFERENCES p DEFERRABLE INITIALLY DEFERRED);"
-    )
-    with pytest.raises(sqlite3.IntegrityError):  # the failure at COMMIT that can be had without filling a disk
-        async with db.begin() as conn:
-            await raw(conn, "INSERT INTO c VALUES (1)")
-    assert not db._writer.in_transaction
-    async with db.begin() as conn:
-        await raw(conn, INSERT, "2026-01-02")
-    assert await days(db) == ["2026-01-02"]
-
-
-async def test_persist_waits_for_the_lock(db: Sqlite, path: Path) -> None:
-    """What must be written down is tried again until another's lock is gone."""
-    await db._writer.execute_fetchall("PRAGMA busy_timeout=0")
-
-    async def write(conn: Connection) -> str:
-        await raw(conn, INSERT, "2026-01-01")
-        return "written"
-
-    with locked(path):
-        task = asyncio.create_task(db.persist(write))
-        done, _ = await asyncio.wait([task], timeout=0.15)
-        assert not done
-    assert await task == "written"
-    assert await days(db) == ["2026-01-01"]
-
-
-async def test_persist_is_loud_about_a_wrong_statement(db: Sqlite) -> None:
+async def test_persist_is_loud_about_a_wrong_statement(db: Database) -> None:
     """A mistake does not pass by waiting, so it is raised at once."""
-    for sql, error in (("INSERT INTO nowhere VALUES (1)", sqlite3.OperationalError), (INSERT, sqlite3.Error)):
+    for sql in ("INSERT INTO nowhere VALUES (1)", "INSERT INTO spending (day, credits) VALUES ('a', NULL)"):
 
         async def write(conn: Connection, sql: str = sql) -> None:
             await raw(conn, sql)
 
-        with pytest.raises(error):
+        with pytest.raises(db.Error):
             await db.persist(write)
-    assert not db._writer.in_transaction
-
-
-async def test_persist_can_be_cancelled(db: Sqlite, path: Path) -> None:
-    """Waiting for the lock is no reason not to stop."""
-    await db._writer.execute_fetchall("PRAGMA busy_timeout=0")
-    with locked(path), pytest.raises(TimeoutError):
-        await asyncio.wait_for(db.persist(lambda conn: raw(conn, INSERT, "2026-01-01")), 0.05)
-    assert await days(db) == []
+    await db.persist(writing("2026-01-02"))
+    assert await days(db) == ["2026-01-02"]

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage import inbox
-from storage.sqlite import Sqlite
+from storage.database import Database
 from tests.databases import raw
 
 
@@ -15,12 +15,12 @@ def update(update_id: int, text: str = "hi") -> Mapping[str, Any]:
     return {"update_id": update_id, "message": {"text": text}}
 
 
-async def waiting(db: Sqlite) -> list[int]:
+async def waiting(db: Database) -> list[int]:
     async with db.read() as conn:
         return [each["update_id"] for each in await inbox.waiting(conn)]
 
 
-async def test_a_repeat_is_not_new(db: Sqlite) -> None:
+async def test_a_repeat_is_not_new(db: Database) -> None:
     """What came before, in this call or an earlier one, is given back to nobody and keeps its first body."""
     async with db.begin() as conn:
         assert await inbox.add(conn, [update(2), update(1), update(2, "again")], 1.0) == [update(2, "again"), update(1)]
@@ -30,7 +30,7 @@ async def test_a_repeat_is_not_new(db: Sqlite) -> None:
     assert bodies == ["hi", "again", "hi"]
 
 
-async def test_a_handled_update_is_still_known(db: Sqlite) -> None:
+async def test_a_handled_update_is_still_known(db: Database) -> None:
     """Telegram may send again what was handled long ago."""
     async with db.begin() as conn:
         await inbox.add(conn, [update(1)], 1.0)
@@ -40,7 +40,7 @@ async def test_a_handled_update_is_still_known(db: Sqlite) -> None:
     assert await waiting(db) == []
 
 
-async def test_pruned_by_age_once_handled(db: Sqlite) -> None:
+async def test_pruned_by_age_once_handled(db: Database) -> None:
     """Only what was handled before the moment goes; what waits stays however old."""
     async with db.begin() as conn:
         await inbox.add(conn, [update(n) for n in (1, 2, 3)], 1.0)
@@ -50,7 +50,7 @@ async def test_pruned_by_age_once_handled(db: Sqlite) -> None:
         assert await raw(conn, "SELECT update_id FROM inbox ORDER BY 1") == [(2,), (3,)]
 
 
-async def test_any_text_comes_back(db: Sqlite) -> None:
+async def test_any_text_comes_back(db: Database) -> None:
     """Emoji, lone surrogates and zero bytes survive, as JSON escapes."""
     text = "🙂 \ud800 \x00 “ü”"
     async with db.begin() as conn:
@@ -60,9 +60,10 @@ async def test_any_text_comes_back(db: Sqlite) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.lists(st.integers(1, 12), min_size=1, max_size=6), st.booleans()), max_size=8))
-async def test_each_once_and_in_order(db: Sqlite, batches: list[tuple[list[int], bool]]) -> None:
+async def test_each_once_and_in_order(db: Database, batches: list[tuple[list[int], bool]]) -> None:
     """Whatever repeats arrive in whatever batches, each id is new once and waits in the order of ids till done."""
-    await db._writer.execute_fetchall("DELETE FROM inbox")
+    async with db.begin() as conn:
+        await raw(conn, "DELETE FROM inbox")
     new: list[int] = []
     handled: set[int] = set()
     for ids, finish in batches:

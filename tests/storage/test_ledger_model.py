@@ -295,7 +295,7 @@ class Books(RuleBasedStateMachine):
             spent: list[Any] = await raw(conn, "SELECT sum(credits) FROM spending")
             assert (spent[0][0] or 0) == sum(held.whole for held in self.jobs.values())
             closes = await raw(
-                conn, "SELECT job_id, kind = 'hold', count(*) FROM ledger WHERE job_id NOT NULL GROUP BY 1, 2"
+                conn, "SELECT job_id, kind = 'hold', count(*) FROM ledger WHERE job_id IS NOT NULL GROUP BY 1, 2"
             )
             assert all(count == 1 for _, _, count in closes)
 

@@ -1,27 +1,17 @@
-"""Transactions in groups: one fsync for many, each all or nothing by itself."""
+"""SQLite alone: transactions in groups, one fsync for many, each all or nothing by itself."""
 
 import asyncio
 import sqlite3
 
 import pytest
 
-from storage.connection import Work
 from storage.database import Connection
 from storage.sqlite import Sqlite
-from tests.databases import raw
-from tests.storage.test_database import INSERT, days, steps, stuck
+from tests.databases import db, raw
+from tests.storage.test_database import INSERT, days, steps, writing
+from tests.storage.test_sqlite import stuck
 
-
-def writing(day: str, error: Exception | None = None) -> Work[str]:
-    """Give work that inserts `day` and gives it back, or fails after that."""
-
-    async def work(conn: Connection) -> str:
-        await raw(conn, INSERT, day)
-        if error:
-            raise error
-        return day
-
-    return work
+__all__ = ["db"]
 
 
 async def test_what_waits_shares_a_commit(db: Sqlite) -> None:
