@@ -58,12 +58,26 @@ _expected = sa.select(expectations).where(_mine & (expectations.c.at > sa.bindpa
 _forget = sa.delete(expectations).where(_mine).returning(expectations.c.user_id)
 _here: sa.BindParameter[int] = sa.bindparam("old")
 _there: sa.BindParameter[int] = sa.bindparam("new")
-_drop = sa.delete(chats).where(chats.c.chat_id == _there)
 _drop_preferences = sa.delete(preferences).where(preferences.c.chat_id == _there)
 _block_too = sa.select(_there, blocks.c.at).where(blocks.c.id == _here)
-_move = [
+
+
+def _take_over(table: sa.Table) -> list[sa.Executable]:
+    """Put the old chat's row in the place of the new one's, which another process may be writing at this moment."""
+    others = [column for column in table.c if column.name != "chat_id"]
+    row = sa.select(_there, *others).where(table.c.chat_id == _here)
+    put = insert(table).from_select(["chat_id", *(column.name for column in others)], row)
+    put = put.on_conflict_do_update(
+        index_elements=["chat_id"], set_={column.name: put.excluded[column.name] for column in others}
+    )
+    return [put, sa.delete(table).where(table.c.chat_id == _here)]
+
+
+_move: list[sa.Executable] = [
     insert(blocks).from_select(["id", "at"], _block_too).on_conflict_do_nothing(),
-    *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger, payments, preferences)),
+    *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (ledger, payments)),
+    *_take_over(chats),
+    *_take_over(preferences),
     *(sa.delete(t).where(t.c.chat_id == _here) for t in (expectations, album_pictures, offers)),
     # Message numbers start again in a supergroup: what a job replied to, and was asked by, has no number there.
     sa.update(jobs)
@@ -143,8 +157,9 @@ async def forget_expected(conn: Connection, chat_id: int, user_id: int) -> bool:
 
 async def migrate(conn: Connection, old: int, new: int) -> None:
     """Carry a group's settings, credits and jobs over to the supergroup it became. Doing it twice changes nothing."""
+    for each in (old, new):  # in this order, as whoever finds that his chat has moved meanwhile
+        await conn.lock(f"chat {each}")
     if await get(conn, old) is not None:
-        await conn.all(_drop, new=new)
         await conn.all(_drop_preferences, new=new)
     for statement in _move:
         await conn.all(statement, old=old, new=new)

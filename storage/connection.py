@@ -33,10 +33,11 @@ class Connection(ABC):
         """Run `statement` once for each of `rows`, which all have the same keys."""
 
     @abstractmethod
-    async def lock(self, *names: str) -> None:
+    async def lock(self, *names: str) -> bool:
         """Let nobody else hold these names until the transaction ends: for who reads, decides and writes.
 
-        Several are taken in their order, so that no two transactions wait for each other.
+        Several are taken in their order, so that no two transactions wait for each other. Tell whether another may have
+        written since this transaction last looked, because one of them was not held yet.
         """
 
 

@@ -101,6 +101,7 @@ async def hold(
 ) -> Shortfall | None:
     """Hold `credits` for a job that `user_id` asked for, or tell why not; nothing is written then."""
     now = time.time() if now is None else now
+    await conn.lock(f"chat {chat_id}", *([] if user_id is None else [f"person {user_id}"]))
     had, day = await quota(conn, chat_id, terms, now), utc_day(now)
     free = credits if had.free is None else min(credits, had.free)
     if free + had.lasting < credits and had.left is not None:
@@ -114,6 +115,7 @@ async def hold(
         if free + had.lasting < credits:
             return Shortfall("person_cap", had, free + had.lasting)
     if terms.spend_cap is not None:
+        await conn.lock(f"spending {day}")
         left = terms.spend_cap - await spent_on(conn, day)
         if left < credits:
             return Shortfall("spend_cap", had, max(left, 0))
@@ -145,6 +147,8 @@ async def release(conn: Connection, job_id: int, now: float | None = None) -> in
 
 async def _close(conn: Connection, job_id: int, kind: str, actual: int | None, now: float | None) -> int | None:
     held = await conn.one(_hold_of, job=job_id)
+    while held is not None and await conn.lock(f"chat {held['chat_id']}"):
+        held = await conn.one(_hold_of, job=job_id)  # the chat may have become another while its lock was waited for
     if held is None:
         return None
     charged: int = held["credits"] if actual is None else min(actual, held["credits"])
@@ -195,6 +199,7 @@ async def grant(
 
     Raises LedgerError when fewer granted credits than none would be left.
     """
+    await conn.lock(f"chat {chat_id}")
     had = await quota(conn, chat_id, terms)
     if await conn.one(_by_source, origin=source):
         return had

@@ -50,6 +50,7 @@ async def credit(
 ) -> bool:
     """Write down a payment and give the chat its credits; False when this charge was credited before."""
     now = time.time()
+    await conn.lock(f"chat {chat_id}")
     about = {"charge_id": charge_id, "user_id": user_id, "chat_id": chat_id, "credits": credits}
     if await conn.one(_add, **about, stars=stars, at=now) is None:
         return False
@@ -65,6 +66,8 @@ async def reverse(conn: Connection, charge_id: str, terms: Terms, *, by: int | N
     """
     now = time.time()
     payment = await get(conn, charge_id)
+    while payment is not None and await conn.lock(f"chat {payment.chat_id}"):
+        payment = await get(conn, charge_id)  # the chat may have become another while its lock was waited for
     if payment is None or await conn.one(_refunded, charge=charge_id, now=now) is None:
         return None
     had = await quota(conn, payment.chat_id, terms, now)

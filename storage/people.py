@@ -37,6 +37,7 @@ async def wait_of(conn: Connection, user_id: int, rate: Rate, now: float | None 
     One number a person suffices: the moment when what was sent would be done at the steady rate.
     """
     now = time.time() if now is None else now
+    await conn.lock(f"person {user_id}")
     row = await conn.one(_pace, person=user_id)
     until = max(row["until"] if row else 0.0, now) + rate.seconds / rate.burst
     if until > now + rate.seconds * (1 + 1e-9):

@@ -8,7 +8,9 @@ from typing import Any, Self
 import psycopg
 import sqlalchemy as sa
 import stamina
+from psycopg.abc import Buffer
 from psycopg.rows import dict_row
+from psycopg.types.string import StrDumperUnknown
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.dialects.sqlite.dml import OnConflictClause
@@ -33,7 +35,15 @@ OnConflictClause.constraint_target = None  # type: ignore[attr-defined]
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS name"
 
 
+class _AnyText(StrDumperUnknown):
+    """Puts U+FFFD for U+0000, which PostgreSQL's text cannot hold and a hostile name can."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", "\ufffd"))
+
+
 async def _configure(raw: Raw) -> None:
+    raw.adapters.register_dumper(str, _AnyText)
     await raw.set_autocommit(True)  # not among the pool's kwargs, where procrastinate's listener sets it itself
 
 
@@ -57,11 +67,13 @@ class PostgresConnection(Connection):
             sql, _, fixed = compiled(statement, tuple(listed[0]), _DIALECT)
             await self.raw.cursor().executemany(sql.encode(), [{**fixed, **row} for row in listed])
 
-    async def lock(self, *names: str) -> None:
+    async def lock(self, *names: str) -> bool:
         """Take advisory locks until the transaction ends, those it has not yet."""
-        if wanted := sorted(set(names) - self._locked):
+        wanted = sorted(set(names) - self._locked)
+        if wanted:
             await self.raw.execute(_LOCK, [wanted])
             self._locked.update(wanted)
+        return bool(wanted)
 
 
 class Postgres(Database):
@@ -89,11 +101,11 @@ class Postgres(Database):
         pool: AsyncConnectionPool[Raw] = AsyncConnectionPool(
             url.set(drivername="postgresql").render_as_string(hide_password=False),
             kwargs={"row_factory": dict_row, "application_name": "darkroom"},
-            configure=_configure,
             min_size=1,
             max_size=POOL,
             timeout=POOL_SECONDS,
             check=AsyncConnectionPool.check_connection,
+            configure=_configure,
             open=False,
         )
         await pool.open(wait=True)

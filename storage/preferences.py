@@ -73,4 +73,5 @@ async def stocked(conn: Connection) -> Mapping[str, str]:
 
 async def stock_up(conn: Connection, file_ids: Iterable[tuple[str, str]]) -> None:
     """Remember under which file_ids Telegram keeps our own pictures."""
-    await conn.many(_keep, [{"name": name, "file_id": file_id} for name, file_id in file_ids])
+    # In one order, or two processes that start at once could wait for each other.
+    await conn.many(_keep, [{"name": name, "file_id": file_id} for name, file_id in sorted(file_ids)])

@@ -55,8 +55,9 @@ class SqliteConnection(Connection):
             sql, names, fixed = compiled(statement, tuple(listed[0]), _DIALECT)
             await self._driver.executemany(sql, [[{**fixed, **row}[name] for name in names] for row in listed])
 
-    async def lock(self, *names: str) -> None:
+    async def lock(self, *names: str) -> bool:  # noqa: ARG002  what they are does not matter
         """Do nothing: a transaction that writes has the whole database."""
+        return False
 
 
 def run_at_once(connection: sqlite3.Connection, work: Work[T]) -> T:

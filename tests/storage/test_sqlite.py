@@ -79,7 +79,6 @@ async def test_a_second_owner_is_refused(path: Path) -> None:
         pass
 
 
-
 async def test_the_lock_dies_with_its_process(path: Path) -> None:
     """SIGKILL leaves no lock behind."""
     code = (
@@ -101,7 +100,6 @@ async def test_the_lock_dies_with_its_process(path: Path) -> None:
         await asyncio.to_thread(process.wait)
         async with opened(path) as db:
             await db.ping()
-
 
 
 async def test_cancelled_while_beginning(db: Sqlite, path: Path) -> None:
@@ -167,7 +165,6 @@ async def test_cancelled_while_committing(db: Sqlite) -> None:
     assert await days(db) == ["2026-01-01"]
 
 
-
 async def test_a_commit_that_fails_is_rolled_back(db: Sqlite) -> None:
     """A disk that is full at COMMIT leaves no transaction open."""
     await db._writer.execute_fetchall("PRAGMA foreign_keys=ON")
@@ -197,7 +194,6 @@ async def test_persist_waits_for_the_lock(db: Sqlite, path: Path) -> None:
         assert not done
     assert await task == "written"
     assert await days(db) == ["2026-01-01"]
-
 
 
 async def test_persist_can_be_cancelled(db: Sqlite, path: Path) -> None:
