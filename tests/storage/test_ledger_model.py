@@ -2,10 +2,10 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -18,9 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from storage import audit, chats, ledger, payments, quotas
 from storage.database import Connection
 from storage.ledger import UNLIMITED, Terms
+from storage.opening import open_database
 from storage.periods import KINDS, Kind, period_of
 from storage.sqlite import Sqlite
 from tests.databases import raw
+from tests.postgres import Server
 
 DAY = 86_400.0
 CHATS = st.integers(1, 3)
@@ -50,15 +52,15 @@ class Held:
 class Books(RuleBasedStateMachine):
     """The program's ledger beside a model of dictionaries."""
 
-    template: Path
+    places: Iterator[str]
+    """URLs of empty databases."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        path = shutil.copy(self.template, Path(self.folder.name) / "books.db")
-        self.db = self.loop.run(Sqlite.open(Path(path), own=False))
-        self.loop.run(self.db._writer.execute_fetchall("PRAGMA synchronous=OFF"))
+        self.db = self.loop.run(open_database(next(self.places), own=False))
+        if isinstance(self.db, Sqlite):
+            self.loop.run(self.db._writer.execute_fetchall("PRAGMA synchronous=OFF"))
         self.day = 20_000
         self.patch = pytest.MonkeyPatch()
         for module in (ledger, quotas, payments):
@@ -78,7 +80,6 @@ class Books(RuleBasedStateMachine):
         """Close the database."""
         self.loop.run(self.db.close())
         self.loop.close()
-        self.folder.cleanup()
         self.patch.undo()
 
     def write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -300,12 +301,27 @@ class Books(RuleBasedStateMachine):
             assert all(count == 1 for _, _, count in closes)
 
 
-def test_the_books(template: Path) -> None:
+@pytest.fixture
+def places(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -> Iterator[str]:
+    """Give URLs of empty databases of the kind asked for, without end."""
+    if request.param == "sqlite":
+        return (f"sqlite:///{shutil.copy(template, tmp_path / f'{number}.db')}" for number in count())
+    return fresh(request.getfixturevalue("postgres"))
+
+
+def fresh(server: Server) -> Iterator[str]:
+    """Create a database for each example, once the one before is dropped."""
+    while True:
+        yield server.create("books", "migrated")
+        server.drop("books")
+
+
+@pytest.mark.parametrize(("places", "examples"), [("sqlite", 30), ("postgresql", 12)], indirect=["places"])
+def test_the_books(places: Iterator[str], examples: int) -> None:
     """Never negative, never double, each hold closed once, balances and spending equal to the sums, in any order."""
-    machine = type("TheBooks", (Books,), {"template": template})
     run_state_machine_as_test(
-        machine,
+        type("TheBooks", (Books,), {"places": places}),
         settings=settings(
-            max_examples=30, stateful_step_count=35, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=35, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
