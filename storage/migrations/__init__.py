@@ -89,11 +89,11 @@ def _climb(connection: sa.Connection, found: str | None) -> None:
 def _make(connection: sa.Connection) -> None:
     on_server = connection.dialect.name == "postgresql"
     if on_server:
+        from storage.migrations import postgres  # noqa: PLC0415  loads procrastinate
+
         _partial_there()
     metadata.create_all(connection, checkfirst=False)  # tables of somebody else's are an error, not ours
     if on_server:
-        from storage.migrations import postgres  # noqa: PLC0415  loads procrastinate
-
         postgres.add(connection)
     stamp = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
     stamp.create(connection)

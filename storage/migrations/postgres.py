@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from procrastinate.schema import SchemaManager
+from sqlalchemy.ext.compiler import compiles
 
 _RATES = """
 -- Not logged: a call needs no disk, and a server that crashes forgets nothing but the last minute's calls.
@@ -70,6 +71,12 @@ BEGIN
     END LOOP;
 END $$;
 """
+
+
+@compiles(sa.String, "postgresql")
+def _any_length(*_: object, **__: object) -> str:
+    """Limit no text, as SQLite limits none: what comes from Telegram has the length that Telegram gives it."""
+    return "TEXT"
 
 
 def add(connection: sa.Connection) -> None:
