@@ -1,7 +1,7 @@
 """PostgreSQL: any number of processes on any number of machines write to one database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -119,7 +119,7 @@ class Postgres(Database):
 
     async def transact(self, work: Work[T]) -> T:
         """Run `work` in a write transaction, which is safe on return, cancelled or not; give what it gives."""
-        task = asyncio.create_task(self._transact(work))
+        task = asyncio.create_task(self._again(lambda: self._once(work)))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -132,15 +132,15 @@ class Postgres(Database):
                 task.exception()
             raise
 
-    async def _transact(self, work: Work[T]) -> T:
+    async def _again(self, once: Callable[[], Awaitable[T]]) -> T:
         try:
-            return await self._once(work)
+            return await once()
         except psycopg.Error as error:
             if not self.passes(error):
                 raise
         async for attempt in stamina.retry_context(on=self.passes, attempts=None, timeout=AGAIN_SECONDS):
             with attempt:
-                result = await self._once(work)
+                result = await once()
         return result
 
     async def _once(self, work: Work[T]) -> T:
@@ -155,8 +155,12 @@ class Postgres(Database):
 
     async def look(self, work: Work[T]) -> T:
         """Run `work` on one connection of the pool."""
-        async with self.read() as conn:
-            return await work(conn)
+
+        async def once() -> T:
+            async with self.read() as conn:
+                return await work(conn)
+
+        return await self._again(once)
 
     async def ping(self) -> None:
         """Find out whether the database answers."""
