@@ -14,7 +14,7 @@ from storage.ledger import UNLIMITED, Terms
 from tests.databases import reached
 from tests.storage.test_jobs import COLUMNS
 
-TRIES = 40
+TRIES = 25
 """Of each kind a process."""
 
 SLOT = 1_000_000
@@ -108,7 +108,7 @@ async def main(url: str, number: int) -> None:
         await asyncio.to_thread(sys.stdin.readline)
         passed = [await count(db, kind, first + TRIES * place) for place, kind in enumerate(LIMITED)]
         one = partial(live, dice=random.Random(number), known=[])  # noqa: S311  no secret
-        for start in range(first, first + 180, 12):
+        for start in range(first, first + 120, 12):
             await asyncio.gather(*(db.transact(partial(one, number=n)) for n in range(start, start + 12)))
     sys.stdout.write(json.dumps(passed) + "\n")
 

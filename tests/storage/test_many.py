@@ -10,6 +10,8 @@ from storage.ledger import UNLIMITED, Terms
 from tests.databases import raw, reached
 from tests.storage.spender import LIMITED, SLOT
 
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+
 
 async def test_processes_that_spend_at_once(server_url: str) -> None:
     """Two processes get exactly 5 wherever 5 are; while groups move, nothing is lost, or waits in a circle."""
@@ -18,6 +20,7 @@ async def test_processes_that_spend_at_once(server_url: str) -> None:
             await ledger.grant(conn, 1, 2, Terms(3), by=1, source="two more than the allowance")
             await ledger.set_allowance(conn, 2, UNLIMITED)
             await quotas.set_member_cap(conn, 2, 5)
+            deadlocks = await raw(conn, DEADLOCKS)
         command = [sys.executable, "-m", "tests.storage.spender", server_url]
         spenders = [await asyncio.create_subprocess_exec(*command, one, stdin=PIPE, stdout=PIPE) for one in "12"]
         for spender in spenders:
@@ -30,10 +33,7 @@ async def test_processes_that_spend_at_once(server_url: str) -> None:
 
         async with db.read() as conn:
             found = await audit.differences(conn)
-            ((deadlocks,),) = await raw(
-                conn, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-            )
+            assert await raw(conn, DEADLOCKS) == deadlocks
         # What was spent of the five places, but for the rate, was spent without jobs; all else was with.
         assert {(each.what, int(each.who) >= SLOT) for each in found} == {("hold outliving its job", True)}
         assert len(found) == 5 * (len(LIMITED) - 1)
-        assert deadlocks == 0
