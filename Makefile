@@ -1,4 +1,5 @@
-# Everything a newcomer types. Needs only Python 3.11 or newer and make; everything else goes into .venv.
+# Everything a newcomer types. Needs only Python 3.11 or newer and make; everything else goes into
+# .venv. The tests need PostgreSQL's server programs besides (apt install postgresql).
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
