@@ -187,3 +187,25 @@ async def test_no_server_no_secret(server_url: str) -> None:
         with pytest.raises(DatabaseError, match=r"PostgreSQL at 127\.0\.0\.1") as caught:
             await open_database(url)
         assert "s3cret" not in str(caught.value)
+
+
+async def test_names_are_locked_until_the_end(db: Database) -> None:
+    """Who asks for a name that another holds waits for the other's end; asked for twice, it is there already."""
+    order: list[str] = []
+
+    async def second() -> None:
+        async with db.begin() as conn:
+            assert await conn.lock("b", "a")
+            order.append("second")
+
+    async with db.begin() as conn:
+        assert await conn.lock("a")
+        assert not await conn.lock("a")
+        assert await conn.lock("a", "c")
+        task = asyncio.create_task(second())
+        waiting = "SELECT count(*) FROM pg_locks, pg_sleep(0.01) WHERE locktype = 'advisory' AND NOT granted"
+        while await raw(conn, waiting) != [(1,)]:
+            assert not task.done()
+        order.append("first")
+    await task
+    assert order == ["first", "second"]
