@@ -112,7 +112,7 @@ async def test_a_deadlock_is_undone_and_repeated(db: Database) -> None:
         await raw(conn, "UPDATE spending SET credits = credits + 1 WHERE day = ?", second)
 
     await asyncio.gather(db.transact(lambda conn: work(conn, "a", "b")), db.transact(lambda conn: work(conn, "b", "a")))
-    assert len(tries) == 3
+    assert len(tries) > 2
     async with db.read() as conn:
         assert await raw(conn, "SELECT day, credits FROM spending ORDER BY day") == [("a", 3), ("b", 3)]
 
