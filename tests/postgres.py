@@ -50,6 +50,9 @@ BEGIN
     END LOOP;
 END $$
 """
+_OBJECTS = (
+    "SELECT count(*) FROM pg_class UNION ALL SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_trigger"
+)
 
 
 class NoServerError(RuntimeError):
@@ -128,17 +131,22 @@ class Server:
 
     @contextmanager
     def lend(self) -> Iterator[str]:
-        """Give the URL of a database like `migrated`, and empty it afterwards for whoever needs one next."""
-        if self._empty:
-            name = self._empty.pop()
-        else:
-            name = f"test_{secrets.token_hex(8)}"
-            self.create(name, "migrated")
+        """Give the URL of a database like `migrated`; afterwards it is emptied for whoever needs one next."""
+        if not self._empty:
+            self._empty.append(f"test_{secrets.token_hex(8)}")
+            self.create(self._empty[0], "migrated")
+        name = self._empty.pop()
+        with psycopg.connect(self.url(name)) as connection:
+            objects = connection.execute(_OBJECTS).fetchall()
         yield self.url(name)
         with psycopg.connect(self.url(name)) as connection:
             connection.execute(_EMPTY)
             connection.execute("UPDATE alembic_version SET version_num = %s", [migrations.HEAD])
-        self._empty.append(name)
+            as_before = connection.execute(_OBJECTS).fetchall() == objects
+        if as_before:
+            self._empty.append(name)
+        else:
+            self.drop(name)  # somebody made or dropped a table
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments, "-D", str(self._data)]
