@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from storage import chats, jobs, ledger
+from storage import chats, jobs, ledger, preferences
 from storage.database import Connection, Database
 from tests.databases import raw
 from tests.storage.test_jobs import COLUMNS
@@ -136,3 +136,17 @@ async def test_migrate_drops_yesterdays_use(db: Database) -> None:
         await ledger.hold(conn, NEW, 2, 1, TERMS, now=86_400.0)
         await chats.migrate(conn, OLD, NEW)
         assert (await ledger.quota(conn, NEW, TERMS, now=86_400.0)).used == 1
+
+
+async def test_migrate_takes_the_choices_along(db: Database) -> None:
+    """What was chosen in the group holds in the supergroup, which had choices of its own, or had none."""
+    async with db.begin() as conn:
+        for chat_id in (OLD, NEW, OLD - 1):
+            await meet(conn, chat_id)
+        await preferences.choose(conn, OLD, "send_as", "file")
+        await preferences.choose(conn, NEW, "id_size", "passport")
+        await chats.migrate(conn, OLD, NEW)
+        assert (await preferences.get(conn, NEW))[0] == preferences.Preferences(send_as="file")
+        assert (await preferences.get(conn, OLD))[0] == preferences.Preferences()
+        await chats.migrate(conn, OLD - 1, NEW)
+        assert (await preferences.get(conn, NEW))[0] == preferences.Preferences()
