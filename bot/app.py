@@ -37,6 +37,7 @@ from imaging.transport import tls
 from imaging.wire import ReturnType
 from jobs.delivery import insist
 from jobs.local import LocalDispatch
+from jobs.membership import ALONE
 from storage import albums, inbox, jobs, results
 from storage.database import Connection, Database, DatabaseBusyError
 from storage.migrations import SchemaError

@@ -57,12 +57,12 @@ async def gather(
     async def write(conn: Connection) -> tuple[float, bool] | None:
         if not await albums.add(conn, key[0], message.message_id, key[1], person, described):
             return None
-        about = {"awaited": awaited, "quiet": QUIET_SECONDS}
-        return await albums.gather(conn, *key, update.update_id, wished, **about)
+        return await albums.gather(conn, *key, update.update_id, wished, awaited=awaited, quiet=QUIET_SECONDS)
 
     if gathered := await context.house.db.transact(write):
         due_at, whole = gathered
-        _wait(context.application, key, due_at, 0.0 if whole else QUIET_SECONDS)
+        application: App = context.application  # type: ignore[assignment]  # PTB forgets its type of context here
+        _wait(application, key, due_at, 0.0 if whole else QUIET_SECONDS)
 
 
 async def complete_overdue(application: App) -> None:
@@ -170,7 +170,8 @@ async def _do_wish(context: Context, message: Message, whole: _Whole) -> None:
     if whole.jobs:
         await _join(context, message, whole, wish)
     elif wish:
-        await submit(context, message, make_requests(context, message, person, _source(row["group_id"]), pictures, wish))
+        source = _source(row["group_id"])
+        await submit(context, message, make_requests(context, message, person, source, pictures, wish))
     elif is_private(message):
         largest = max((one.picture for one in pictures), key=lambda one: max(one.width or 0, one.height or 0))
         await context.reply(message, menu_words(context.say, largest), menu(context.say, person, largest))

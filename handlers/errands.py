@@ -1,4 +1,4 @@
-"""What goes on after a handler has returned: glances at accepted photos, and albums that wait for their last picture."""
+"""What goes on after a handler has returned: glances at accepted photos, and waiting for the rest of an album."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -27,17 +27,17 @@ _count = (
     .scalar_subquery()
 )
 _due = moment() + sa.case((_count >= MOST, 0.0), else_=sa.bindparam("quiet", type_=sa.Float))
-_gather = insert(albums).values(due_at=_due)
-_gather = _gather.on_conflict_do_update(
+_insert = insert(albums).values(due_at=_due)
+_gather = _insert.on_conflict_do_update(
     index_elements=["chat_id", "group_id"],
     set_={
-        "due_at": _gather.excluded.due_at,
+        "due_at": _insert.excluded.due_at,
         # After it was complete another round begins, for those that came late.
-        "update_id": sa.case((albums.c.due_at.is_(None), _gather.excluded.update_id), else_=albums.c.update_id),
+        "update_id": sa.case((albums.c.due_at.is_(None), _insert.excluded.update_id), else_=albums.c.update_id),
         # Of two wishes the first counts.
-        "wish": sa.func.coalesce(albums.c.wish, _gather.excluded.wish),
+        "wish": sa.func.coalesce(albums.c.wish, _insert.excluded.wish),
         **{
-            name: sa.case((albums.c.wish.is_(None), _gather.excluded[name]), else_=albums.c[name])
+            name: sa.case((albums.c.wish.is_(None), _insert.excluded[name]), else_=albums.c[name])
             for name in ("asked", "awaited")
         },
     },
@@ -51,8 +51,8 @@ _overdue = sa.select(albums.c.chat_id, albums.c.group_id, albums.c.due_at).where
     albums.c.due_at < moment() - sa.bindparam("patience", type_=sa.Float)
 )
 _left = sa.select(albums.c.chat_id, albums.c.group_id, albums.c.due_at).where(albums.c.due_at.is_not(None))
-_tell = insert(albums).values(update_id=0, told=1)
-_tell = _tell.on_conflict_do_update(
+_insert_told = insert(albums).values(update_id=0, told=1)
+_tell = _insert_told.on_conflict_do_update(
     index_elements=["chat_id", "group_id"], set_={"told": 1}, where=albums.c.told == 0
 ).returning(albums.c.told)
 _offer = insert(offers).returning(offers.c.id)

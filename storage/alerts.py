@@ -7,10 +7,10 @@ from storage.clock import moment
 from storage.database import Connection
 from storage.tables import alerts
 
-_tell = insert(alerts).values(at=moment())
-_tell = _tell.on_conflict_do_update(
+_insert = insert(alerts).values(at=moment())
+_tell = _insert.on_conflict_do_update(
     index_elements=["key"],
-    set_={"at": _tell.excluded.at},
+    set_={"at": _insert.excluded.at},
     where=alerts.c.at <= moment() - sa.bindparam("quiet", type_=sa.Float),
 ).returning(alerts.c.key)
 

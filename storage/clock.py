@@ -1,7 +1,5 @@
 """The database's own clock: one clock for all the processes that share it."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
@@ -15,10 +13,10 @@ class moment(GenericFunction[float]):  # noqa: N801  SQL's functions are written
 
 
 @compiles(moment)
-def _on_server(*_: Any, **__: Any) -> str:
+def _on_server(*_: object, **__: object) -> str:
     return "CAST(extract(epoch FROM clock_timestamp()) AS float8)"
 
 
 @compiles(moment, "sqlite")
-def _in_file(*_: Any, **__: Any) -> str:
+def _in_file(*_: object, **__: object) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"

@@ -6,7 +6,18 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from storage.database import Connection
-from storage.tables import album_pictures, albums, chats, expectations, inbox, jobs, ledger, offers, preferences, results
+from storage.tables import (
+    album_pictures,
+    albums,
+    chats,
+    expectations,
+    inbox,
+    jobs,
+    ledger,
+    offers,
+    preferences,
+    results,
+)
 
 _person: sa.BindParameter[int] = sa.bindparam("person")
 _unfinished = sa.select(jobs.c.id).where((jobs.c.user_id == _person) & (jobs.c.told == 0))

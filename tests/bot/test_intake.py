@@ -18,6 +18,7 @@ from telegram.ext import ExtBot
 from bot import intake as intake_module
 from bot.intake import Intake, Processor, poll
 from bot.metrics import Metrics
+from jobs.membership import ALONE
 from storage.database import Database
 from storage.sqlite import Sqlite
 from tests.botapi import TOKEN, BotApi, answer, bot_api, bot_at, client, error
@@ -39,7 +40,7 @@ class Door:
         self.db = db
         self.queue: asyncio.Queue[object] = asyncio.Queue(size)
         self.metrics = Metrics()
-        self.intake = Intake(db, bot, self.queue, self.metrics)
+        self.intake = Intake(db, bot, self.queue, self.metrics, ALONE)
 
     def queued(self) -> list[int]:
         """Take the ids of what waits."""
@@ -113,20 +114,20 @@ async def test_replay_after_a_restart(door: Door, bot: ExtBot[None], logs: list[
     door.intake.handled(1)
     await door.intake.close()
     later = Door(door.db, bot)
-    await later.intake.replay()
+    await later.intake.claim()
     assert later.queued() == [2, 3]
     assert [event["count"] for event in logs] == [2]
     for number in (2, 3):
         later.intake.handled(number)
     await later.intake.close()
-    await later.intake.replay()
+    await later.intake.claim()
     assert later.queued() == []
 
 
 async def test_replay_after_the_webhook_opened(door: Door) -> None:
     """What Telegram sends while the bot still starts is handled once, although it stands in the inbox already."""
     await door.intake.accept([update(1)])
-    await door.intake.replay()
+    await door.intake.claim()
     assert door.queued() == [1]
 
 
