@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from storage import migrations
-from storage.database import Connection
+from storage.database import Connection, Database
+from storage.opening import open_database
+from storage.postgres import PostgresConnection
 from storage.sqlite import Sqlite
 from storage.together import SqliteConnection
 
@@ -36,6 +38,31 @@ async def db(path: Path) -> AsyncIterator[Sqlite]:
         yield database
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Give the URL of an empty database, of each kind in turn."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("server_url"))
+    return f"sqlite:///{request.getfixturevalue('path')}"
+
+
+@pytest.fixture
+async def either(url: str) -> AsyncIterator[Database]:
+    """Give an open database, empty, of each kind in turn."""
+    async with reached(url) as database:
+        yield database
+
+
+@asynccontextmanager
+async def reached(url: str, *, own: bool = True) -> AsyncIterator[Database]:
+    """Open the database at `url`, of whichever kind, for as long as the context lasts."""
+    database = await open_database(url, own=own)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def opened(path: Path, *, own: bool = True) -> AsyncIterator[Sqlite]:
     """Open the database at `path` for as long as the context lasts."""
@@ -47,6 +74,9 @@ async def opened(path: Path, *, own: bool = True) -> AsyncIterator[Sqlite]:
 
 
 async def raw(conn: Connection, sql: str, *values: object) -> list[tuple[object, ...]]:
-    """Run SQL that only a test needs."""
+    """Run SQL that only a test needs; ? stands for each of the values."""
+    if isinstance(conn, PostgresConnection):
+        cursor = await conn.raw.execute(sql.replace("?", "%s").encode(), values or None)
+        return [tuple(row.values()) for row in await cursor.fetchall()] if cursor.description else []
     assert isinstance(conn, SqliteConnection)
     return [tuple(row) for row in await conn._driver.execute_fetchall(sql, values)]
