@@ -46,7 +46,7 @@ class Process(Protocol):
 
     @property
     def id(self) -> int:
-        """Its number, another one after it was taken for dead."""
+        """Its number; 0 while it was taken for dead, and then another one."""
 
 
 class Intake:
@@ -93,8 +93,8 @@ class Intake:
     async def _enqueue(self, updates: Sequence[RawUpdate], whose: _Whose) -> None:
         for raw in updates:
             update_id = raw["update_id"]
-            if update_id in self._under_way or not self._open or whose != self._whose():
-                continue
+            if update_id in self._under_way or not self._open or not whose["me"] == self._me.id > 0:
+                continue  # who was taken for dead meanwhile leaves it to the living
             held = self._under_way[update_id] = _Held(inbox.chat_of(raw))
             self._metrics.update(next((kind for kind in ALLOWED_UPDATES if kind in raw), "other"))
             try:
@@ -171,11 +171,13 @@ class Processor(BaseUpdateProcessor):
             return
         chat = update.effective_chat.id if update.effective_chat else 0
         turn = self._turns.setdefault(chat, asyncio.Lock())
-        async with turn:
-            if self._intake.has(update):
-                await coroutine
-            elif isinstance(coroutine, Coroutine):
-                coroutine.close()  # another process has it now
+        try:
+            async with turn:
+                if self._intake.has(update):  # else another process has it by now
+                    await coroutine
+        finally:
+            if isinstance(coroutine, Coroutine):
+                coroutine.close()  # unless it ran
         self._intake.handled(update)
 
     async def cut_short(self) -> None:
