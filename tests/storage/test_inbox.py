@@ -1,4 +1,4 @@
-"""The inbox: each update once, in order, until it is handled and old; of several processes one has a chat's at a time."""
+"""The inbox: each update once, in order, until it is handled and old; one process at a time has those of a chat."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -169,7 +169,7 @@ async def test_updates_of_no_chat_wait_for_nobody(pair: list[Hands]) -> None:
 
 
 async def test_the_dead_leave_their_updates(pair: list[Hands]) -> None:
-    """What a process had when it died, and what waited for it, goes to one other, in order; also what it wrote since."""
+    """What a process had when it died, what waited for it and what it wrote since goes to one other, in order."""
     ann, ben = pair
     await ann.add(update(1), update(9, chat=8))
     await ben.add(update(2))
