@@ -74,7 +74,8 @@ async def complete_overdue(application: App) -> None:
     patience, quiet = (PATIENCE_SECONDS, 0.0) if db.on_server else (None, QUIET_SECONDS)
     for row in await db.look(lambda conn: albums.left(conn, patience)):
         key = (row["chat_id"], row["group_id"])
-        if key not in application.bot_data.albums:
+        waiting = application.bot_data.albums.get(key)
+        if waiting is None or waiting.done():
             _wait(application, key, row["due_at"], quiet)
 
 

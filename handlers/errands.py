@@ -22,8 +22,12 @@ class Errands:
         return task
 
     async def close(self) -> None:
-        """End all errands."""
+        """End all errands, and begin no more."""
         self._open = False
+        await self.drop()
+
+    async def drop(self) -> None:
+        """End all errands: they are others' by now."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

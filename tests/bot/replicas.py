@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from telegram.ext import ExtBot
+from telegram.ext import ApplicationBuilder, ExtBot
 from telegram.request import RequestData
 
-from bot.app import _make_application
+import handlers
 from bot.intake import Intake, Processor
 from bot.metrics import Metrics
-from handlers.context import House
+from handlers.context import CONTEXT_TYPES, App, House
 from jobs.dispatch import Desk
 from jobs.membership import ALONE
 from storage import albums, processes
@@ -61,7 +61,9 @@ class Replica:
         self.processor = Processor(self.intake)
         desk = Desk(db, Dispatched(), terms, COSTS)
         house = House(db, desk, WORDS, terms, COSTS, frozenset({1}), None)
-        self.app = _make_application(bot, queue, self.processor, house)
+        builder = ApplicationBuilder().bot(bot).updater(None).update_queue(queue).context_types(CONTEXT_TYPES)
+        self.app: App = builder.concurrent_updates(self.processor).build()
+        handlers.register(self.app, house)
 
     async def start(self) -> None:
         """Join the others, and take updates."""

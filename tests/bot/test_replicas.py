@@ -1,6 +1,7 @@
 """Several processes at one inbox: each update once, a chat's in order, whichever of them it comes to and dies."""
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +29,7 @@ class Ledger:
     begun: list[int] = field(default_factory=list)
     busy: set[int] = field(default_factory=set)
     gates: dict[int, asyncio.Event] = field(default_factory=dict)
+    seconds: float = 0.0
 
     async def handle(self, one: Update) -> None:
         """Handle an update as slowly as its gate opens; nobody else may be at its chat."""
@@ -37,7 +39,7 @@ class Ledger:
         self.busy.add(chat)
         self.begun.append(one.update_id)
         try:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.seconds)
             if gate := self.gates.get(one.update_id):
                 await gate.wait()
             self.handled[chat].append(one.update_id)
@@ -107,13 +109,18 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_alternating_between_two(server_url: str) -> None:
-    """Sixty updates of three chats come now to the one, now to the other: each is handled once, each chat in order."""
-    ledger = Ledger()
+    """Updates of four chats come now to the one, now to the other: each is handled once, each chat in order."""
+    ledger, dice = Ledger(seconds=0.005), random.Random(6)  # noqa: S311  no secret
+
+    async def send(chat: int) -> None:
+        for number in range(40):
+            await dice.choice(both).intake.accept([update(number * 4 + chat, chat=chat)])
+            await asyncio.sleep(dice.random() / 50)  # sometimes while the last one is being handled, or marked
+
     async with replicas(server_url, 2, ledger) as both:
-        for number in range(60):
-            await both[number // 3 % 2].intake.accept([update(number, chat=number % 3 + 1)])
-        await ledger.until(60)
-    assert ledger.handled == {chat + 1: list(range(chat, 60, 3)) for chat in range(3)}
+        await asyncio.gather(*(send(chat) for chat in range(1, 5)))
+        await ledger.until(160)
+    assert ledger.handled == {chat: list(range(chat, 160 + chat, 4)) for chat in range(1, 5)}
 
 
 async def test_the_same_update_to_all(server_url: str) -> None:

@@ -124,6 +124,21 @@ async def test_its_process_dies_while_it_gathers(url: str, monkeypatch: pytest.M
         assert len({job["album"] for job in await other.jobs()}) == 1
 
 
+async def test_its_process_was_taken_for_dead(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It drops what it waited for, and may be the one that completes it in the end."""
+    monkeypatch.setattr(albums_module, "QUIET_SECONDS", 30.0)
+    async with replicas(server_url, 1) as (one,):
+        await one.take(picture("/enhance 1"))
+        await one.until_seen(1)
+        await one.until_handled()
+        await one.app.bot_data.house.errands.drop()
+        async with one.db.begin() as conn:
+            await raw(conn, "UPDATE albums SET due_at = due_at - 31")
+        await complete_overdue(one.app)
+        await one.until_complete()
+        assert len(await one.jobs()) == 1
+
+
 @pytest.mark.parametrize("lease", [0.0, 30.0])
 async def test_its_process_dies_while_it_completes(server_url: str, lease: float) -> None:
     """After the lease it is another's; before, it is nobody's."""
