@@ -169,6 +169,19 @@ async def test_taken_for_dead(server_url: str) -> None:
         assert not ann.tasks
 
 
+async def test_what_came_between_two_lives(server_url: str) -> None:
+    """A process that knows that it was buried hands nothing on before it is one of the living again."""
+    ledger = Ledger()
+    async with replicas(server_url, 1, ledger) as (ann,):
+        await ann.bury()
+        ann.id = 0
+        await ann.intake.accept([update(1)])
+        assert ann.queue.empty()
+        await ann.join()
+        await ann.intake.claim()
+        await ledger.until(1)
+
+
 async def test_its_own_heir(server_url: str) -> None:
     """A process that was buried may claim what it had, once."""
     ledger = Ledger()

@@ -179,6 +179,33 @@ async def test_its_process_dies_after_its_jobs_were_written(url: str) -> None:
         assert said_by(one) == []
 
 
+async def test_a_picture_handled_twice(url: str) -> None:
+    """A process that ends between writing a picture down and marking its update: the next one changes nothing."""
+    async with replicas(url, 1) as (one,):
+        for _ in range(2):
+            await one.take(picture())
+        await one.until_seen(2)
+        await one.until_complete()
+        await one.until_handled()
+        async with one.db.begin() as conn:
+            await raw(conn, "UPDATE inbox SET done_at = NULL")
+        await one.intake.claim()
+        await one.until_handled()
+        assert (await one.album() or {})["due_at"] is None
+        assert len(said_by(one)) == 1
+
+
+async def test_what_goes_wrong_is_not_tried_forever(url: str) -> None:
+    """A chat that takes no message gets none, and its album is done with."""
+    async with replicas(url, 1) as (one,):
+        one.wire.failing = {"sendMessage": (400, "Bad Request: not enough rights")}
+        await one.take(picture())
+        await one.until_seen(1)
+        await one.until_complete()
+        assert one.wire.texts()
+        assert await one.jobs() == []
+
+
 async def test_a_long_completion_keeps_its_album(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While its process is at it, however long Telegram takes, no other takes it."""
     monkeypatch.setattr(albums_module, "LEASE_SECONDS", 0.6)
