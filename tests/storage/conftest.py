@@ -1,6 +1,5 @@
-"""Fixtures for the tests of the room storage: on both databases, but for files with a `db` of their own."""
+"""Fixtures for the tests of the room storage."""
 
-from tests.databases import either as db
-from tests.databases import path, template, url
+from tests.databases import db, path, template
 
-__all__ = ["db", "path", "template", "url"]
+__all__ = ["db", "path", "template"]

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from storage import inbox, processes
 from storage.database import Database
 from storage.tables import processes as living
-from tests.databases import raw, reached
+from tests.databases import either as db
+from tests.databases import raw, reached, url
 
+__all__ = ["db", "url"]
 ME = 1
 
 
