@@ -8,18 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Connection
 from storage.ledger import move_balance
-from storage.tables import (
-    album_pictures,
-    albums,
-    blocks,
-    chats,
-    expectations,
-    jobs,
-    ledger,
-    offers,
-    payments,
-    preferences,
-)
+from storage.tables import album_pictures, blocks, chats, expectations, jobs, ledger, offers, payments, preferences
 
 EXPECTATION_SECONDS = 3600
 """How long "now send the photo" is remembered."""
@@ -75,7 +64,7 @@ _block_too = sa.select(_there, blocks.c.at).where(blocks.c.id == _here)
 _move = [
     insert(blocks).from_select(["id", "at"], _block_too).on_conflict_do_nothing(),
     *(sa.update(t).where(t.c.chat_id == _here).values(chat_id=_there) for t in (chats, ledger, payments, preferences)),
-    *(sa.delete(t).where(t.c.chat_id == _here) for t in (expectations, album_pictures, albums, offers)),
+    *(sa.delete(t).where(t.c.chat_id == _here) for t in (expectations, album_pictures, offers)),
     # Message numbers start again in a supergroup: what a job replied to, and was asked by, has no number there.
     sa.update(jobs)
     .where(jobs.c.chat_id == _here)
