@@ -93,8 +93,9 @@ class Intake:
     async def _enqueue(self, updates: Sequence[RawUpdate], whose: _Whose) -> None:
         for raw in updates:
             update_id = raw["update_id"]
-            if update_id in self._under_way or not self._open or not whose["me"] == self._me.id > 0:
-                continue  # who was taken for dead meanwhile leaves it to the living
+            alive = whose["me"] == self._me.id != 0  # else it is for the living to claim
+            if update_id in self._under_way or not self._open or not alive:
+                continue
             held = self._under_way[update_id] = _Held(inbox.chat_of(raw))
             self._metrics.update(next((kind for kind in ALLOWED_UPDATES if kind in raw), "other"))
             try:
