@@ -1,6 +1,6 @@
 """Tells the admins in chat what only they can mend: a refused key, an empty account, many failures, a cap that is near.
 
-At most once an hour for each cause.
+At most once an hour for each cause, however many processes notice it.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from telegram.error import TelegramError
 
 from bot.metrics import Metrics
 from handlers.words import Words
+from storage import alerts
+from storage.database import Database
 
 QUIET_SECONDS = 3600.0
 LATELY = 20
@@ -39,6 +41,7 @@ class Alerts(Metrics):
 
     def __init__(
         self,
+        db: Database,
         bot: Bot,
         words: Words,
         admin_ids: Iterable[int],
@@ -48,13 +51,14 @@ class Alerts(Metrics):
         spent: Callable[[], Awaitable[int]],
     ) -> None:
         super().__init__()
+        self._db = db
         self._bot = bot
         self._words = words
         self._admin_ids = tuple(admin_ids)
         self._failure_share = failure_share
         self._cap = cap
         self._spent = spent
-        self._told: dict[str, float] = {}
+        self._told: dict[str, float] = {}  # spares looking into the database, where all processes see what was told
         self._failed: deque[bool] = deque(maxlen=LATELY)
         self._seconds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LATELY))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,7 +89,8 @@ class Alerts(Metrics):
 
     async def close(self) -> None:
         """Say what is still to be said."""
-        await asyncio.gather(*self._tasks)
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
 
     async def _look_at_cap(self, cap: int) -> None:
         spent = await self._spent()
@@ -98,15 +103,17 @@ class Alerts(Metrics):
     def _tell(self, key: str, cause: str, **params: str | int) -> None:
         if self._is_due(cause):
             self._told[cause] = time.monotonic()
-            log.warning("admins_told", cause=cause)
-            self._start(self._send(self._words.say(None, key, **params)))
+            self._start(self._tell_once(cause, self._words.say(None, key, **params)))
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, text: str) -> None:
+    async def _tell_once(self, cause: str, text: str) -> None:
+        if not await self._db.persist(lambda conn: alerts.tell(conn, cause, QUIET_SECONDS)):
+            return  # another process was first
+        log.warning("admins_told", cause=cause)
         for admin_id in self._admin_ids:
             try:
                 await self._bot.send_message(admin_id, text)

@@ -25,6 +25,7 @@ from bot.intake import ALLOWED_UPDATES, Intake, Processor, poll
 from bot.metrics import Metrics
 from bot.pacing import Pacer
 from bot.settings import Settings
+from handlers.albums import complete_overdue
 from handlers.commands import publish_commands, publish_profile
 from handlers.context import CONTEXT_TYPES, App, House
 from handlers.words import Words
@@ -36,6 +37,7 @@ from imaging.transport import tls
 from imaging.wire import ReturnType
 from jobs.delivery import insist
 from jobs.local import LocalDispatch
+from jobs.membership import ALONE
 from storage import albums, inbox, jobs, results
 from storage.database import Connection, Database, DatabaseBusyError
 from storage.migrations import SchemaError
@@ -90,8 +92,8 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         metrics.watch_queue(lambda: dispatch.depth, lambda: dispatch.working)
         house = await make_house(settings, db, dispatch, words, router, metrics)
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
-        intake = Intake(db, bot, queue, metrics)
-        processor = Processor(intake, holding=house.errands.holding)
+        intake = Intake(db, bot, queue, metrics, ALONE)
+        processor = Processor(intake)
         application = _make_application(bot, queue, processor, house)
 
         if settings.web_port is not None:  # before Telegram is there: an orchestrator asks /healthz meanwhile
@@ -107,6 +109,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         await application.start()
         stack.push_async_callback(_stop_handling, application, processor)
         await _take_up(db, dispatch, intake)
+        await complete_overdue(application)
         chores = [_introduce(bot, words, house), _prune(db, settings.keep_days)]
         if settings.public_url:
             await insist(lambda: _set_webhook(bot, settings))
@@ -227,7 +230,7 @@ async def _take_up(db: Database, dispatch: LocalDispatch, intake: Intake) -> Non
         log.info("jobs left by the last run", count=len(unfinished))
     for job_id, chat_id in unfinished:
         dispatch.enqueue(chat_id, job_id)
-    await intake.replay()
+    await intake.claim()
 
 
 async def _stop_handling(application: App, processor: Processor) -> None:
@@ -238,6 +241,7 @@ async def _stop_handling(application: App, processor: Processor) -> None:
     except TimeoutError:
         await processor.cut_short()
         log.warning("handlers cut short: their updates stay in the inbox")
+    await processor.shutdown()
 
 
 async def _introduce(bot: Bot, words: Words, house: House) -> None:

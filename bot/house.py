@@ -53,6 +53,7 @@ def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Ale
             return await ledger.spent_on(conn, utc_day(time.time()))
 
     return Alerts(
+        db,
         bot,
         words,
         settings.admin_ids,
@@ -97,7 +98,7 @@ async def make_house(
     terms, prices = make_terms(settings), make_prices(settings)
     rate = people.Rate(*settings.person_rate) if settings.person_rate else None
     async with db.read() as conn:
-        blocked, paused = await people.all_blocked(conn), await people.all_paused(conn)
+        paused = await people.all_paused(conn)
     for name in paused & router.states().keys():
         router.pause(name)
     return House(
@@ -110,7 +111,6 @@ async def make_house(
         admin_ids=frozenset(settings.admin_ids),
         allowed_chats=settings.allowed_chats,
         packs=dict(settings.packs),
-        blocked=blocked,
         providers=router,
         latency=alerts.latency,
         keep_days=settings.keep_days,

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict
 from weakref import WeakValueDictionary
 
 import aiohttp
@@ -16,6 +17,7 @@ from telegram.ext import BaseUpdateProcessor
 from bot.metrics import Metrics
 from storage import inbox
 from storage.database import Database
+from storage.inbox import RawUpdate
 
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "pre_checkout_query")
 POLL_SECONDS = 30
@@ -24,86 +26,139 @@ POLL_SECONDS = 30
 DONE_SECONDS = 0.05  # handled updates are marked together: a repeat within it does no harm
 RETRY_SECONDS = 3.0
 log = structlog.get_logger()
-RawUpdate = Mapping[str, Any]
+
+
+class _Whose(TypedDict):
+    me: int
+    shared: bool
+
+
+@dataclass(slots=True)
+class _Held:
+    """An update of this process, of a chat (0: of none); it is None once it is handled."""
+
+    chat: int
+    update: Update | None = None
+
+
+class Process(Protocol):
+    """This process among those that share the database; see jobs.membership."""
+
+    @property
+    def id(self) -> int:
+        """Its number; 0 while it was taken for dead, and then another one."""
 
 
 class Intake:
-    """Writes updates down, hands each to the application once, and knows which were handled."""
+    """Writes updates down, hands each to the application once, and knows which were handled.
 
-    def __init__(self, db: Database, bot: Bot, queue: asyncio.Queue[object], metrics: Metrics) -> None:
+    Of several processes on one database one has a chat's updates at a time: it takes over what others wrote down
+    meanwhile. `me` is this process.
+    """
+
+    def __init__(self, db: Database, bot: Bot, queue: asyncio.Queue[object], metrics: Metrics, me: Process) -> None:
         self._db = db
         self._bot = bot
         self._queue = queue
         self._metrics = metrics
-        self._under_way: set[int] = set()  # queued here, not yet handled
+        self._me = me
+        # What comes over several connections must get into the queue in the order it was written down.
+        self._turn = asyncio.Lock() if db.on_server else nullcontext()
+        self._under_way: dict[int, _Held] = {}  # until they are marked
         self._done: list[int] = []
         self._marking: asyncio.Task[None] | None = None
+        self._open = True
 
     async def accept(self, updates: Sequence[RawUpdate]) -> None:
-        """Write the updates down and queue those that are new. Returns when they are safe."""
-        fresh = await self._db.persist(lambda conn: inbox.add(conn, updates, time.time()))
-        for _ in range(len(updates) - len(fresh)):
-            self._metrics.update_repeated()
-        await self._enqueue(fresh)
+        """Write the updates down and queue those that are new and this process's. Returns when they are safe."""
+        async with self._turn:
+            whose = self._whose()
+            added = await self._db.persist(lambda conn: inbox.add(conn, updates, time.time(), **whose))
+            for _ in range(added.known):
+                self._metrics.update_repeated()
+            await self._enqueue(added.mine, whose)
 
-    async def replay(self) -> None:
-        """Queue what an earlier process wrote down but did not handle; what came by webhook meanwhile is queued."""
-        async with self._db.read() as conn:
-            waiting = await inbox.waiting(conn)
-        if waiting:
-            log.info("updates left by the last run", count=len(waiting))
-        await self._enqueue(waiting)
+    async def claim(self) -> None:
+        """Queue what nobody handles: left by a process that ended, or by this one in trouble with the database."""
+        async with self._turn:
+            whose = self._whose()
+            found = await self._db.persist(lambda conn: inbox.claim(conn, known=self._under_way, **whose))
+            if found:
+                log.info("updates left behind", count=len(found))
+            await self._enqueue(found, whose)
 
-    async def _enqueue(self, updates: Sequence[RawUpdate]) -> None:
+    def _whose(self) -> _Whose:
+        return {"me": self._me.id, "shared": self._db.on_server}
+
+    async def _enqueue(self, updates: Sequence[RawUpdate], whose: _Whose) -> None:
         for raw in updates:
-            if raw["update_id"] in self._under_way:
+            update_id = raw["update_id"]
+            alive = whose["me"] == self._me.id != 0  # else it is for the living to claim
+            if update_id in self._under_way or not self._open or not alive:
                 continue
-            self._under_way.add(raw["update_id"])
+            held = self._under_way[update_id] = _Held(inbox.chat_of(raw))
             self._metrics.update(next((kind for kind in ALLOWED_UPDATES if kind in raw), "other"))
             try:
-                update = Update.de_json(dict(raw), self._bot)
+                held.update = Update.de_json(dict(raw), self._bot)
             except Exception:  # whatever PTB stumbles over, it would again at each start
-                log.exception("an update nobody can read", update_id=raw["update_id"])
-                self.handled(raw["update_id"])
+                log.exception("an update nobody can read", update_id=update_id)
+                self._mark(update_id)
             else:
-                await self._queue.put(update)
+                await self._queue.put(held.update)
 
-    def handled(self, update_id: int) -> None:
+    def has(self, update: Update) -> bool:
+        """Tell whether an update from the queue is still this process's to handle."""
+        held = self._under_way.get(update.update_id)
+        return held is not None and held.update is update
+
+    def handled(self, update: Update) -> None:
         """Remember, soon, that the update needs no handling any more."""
-        self._under_way.discard(update_id)
+        if self.has(update):
+            self._under_way[update.update_id].update = None
+            self._mark(update.update_id)
+
+    def _mark(self, update_id: int) -> None:
         self._done.append(update_id)
         if self._marking is None or self._marking.done():
-            self._marking = asyncio.create_task(self._mark())
+            self._marking = asyncio.create_task(self._keep_marking())
 
-    async def _mark(self) -> None:
+    async def _keep_marking(self) -> None:
         while self._done:
             await asyncio.sleep(DONE_SECONDS)
-            ids, self._done = self._done, []
-            await self._db.persist(lambda conn, ids=ids: inbox.done(conn, ids, time.time()))  # type: ignore[misc]  # mypy cannot type a lambda's default
+            async with self._turn:
+                ids, self._done = self._done, []
+                whose, now = self._whose(), time.time()
+                handled = {update_id: self._under_way[update_id].chat for update_id in ids}
+                more = await self._db.persist(lambda conn: inbox.done(conn, handled, now, **whose))  # noqa: B023  it is over before the next round
+                for update_id in handled:
+                    self._under_way.pop(update_id, None)
+                await self._enqueue(more, whose)
+
+    def drop(self) -> None:
+        """Forget what is under way: this process was taken for dead, and others handle it."""
+        self._under_way.clear()
+        self._done.clear()
 
     async def close(self) -> None:
-        """Write down what was handled last."""
+        """Write down what was handled last, and leave the rest to others or to the next start."""
+        self._open = False
         if self._marking is not None:
             await self._marking
+        self.drop()
+        if self._db.on_server:
+            me = self._me.id
+            await self._db.persist(lambda conn: inbox.release(conn, me))
 
 
 class Processor(BaseUpdateProcessor):
     """Handles updates of different chats at the same time, those of one chat in order.
 
     `limit` is how many may be under way, those waiting for their chat's turn included: far above what one chat sends.
-    `holding` gives what an update still waits for after its handlers have returned.
     """
 
-    def __init__(
-        self,
-        intake: Intake,
-        limit: int = 4096,
-        *,
-        holding: Callable[[int], asyncio.Task[None] | None] = lambda _: None,
-    ) -> None:
+    def __init__(self, intake: Intake, limit: int = 4096) -> None:
         super().__init__(limit)
         self._intake = intake
-        self._holding = holding
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by chat, while anyone waits
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -112,21 +167,19 @@ class Processor(BaseUpdateProcessor):
         if task := asyncio.current_task():
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        chat = update.effective_chat.id if isinstance(update, Update) and update.effective_chat else 0
-        turn = self._turns.setdefault(chat, asyncio.Lock())
-        async with turn:
-            await coroutine
         if not isinstance(update, Update):
+            await coroutine
             return
-        errand = self._holding(update.update_id)
-        if errand is None:
-            self._intake.handled(update.update_id)
-        else:
-            errand.add_done_callback(partial(self._over, update.update_id))
-
-    def _over(self, update_id: int, errand: asyncio.Task[None]) -> None:
-        if not errand.cancelled():
-            self._intake.handled(update_id)
+        chat = update.effective_chat.id if update.effective_chat else 0
+        turn = self._turns.setdefault(chat, asyncio.Lock())
+        try:
+            async with turn:
+                if self._intake.has(update):  # else another process has it by now
+                    await coroutine
+        finally:
+            if isinstance(coroutine, Coroutine):
+                coroutine.close()  # unless it ran
+        self._intake.handled(update)
 
     async def cut_short(self) -> None:
         """Cancel what is under way: left alone it would fail without Telegram and count as handled."""
@@ -134,6 +187,11 @@ class Processor(BaseUpdateProcessor):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def drop(self) -> None:
+        """Leave all that is under way to other processes, which took this one for dead."""
+        self._intake.drop()
+        await self.cut_short()
 
     async def initialize(self) -> None:
         """Nothing to prepare."""

@@ -97,29 +97,29 @@ async def door(update: Update, context: Context) -> None:
         return
     if update.message and (update.message.successful_payment or update.message.refunded_payment):
         return  # whoever paid gets what was paid for, whatever has become of them since
+    async with context.house.db.read() as conn:
+        met = await preferences.meet(conn, chat.id, _acting(update))
     if not is_admin(update, context):
-        if chat.id in context.house.blocked and chat.type != ChatType.PRIVATE:
+        if met.chat_blocked and chat.type != ChatType.PRIVATE:
             await leave(context, chat)
             raise ApplicationHandlerStop
-        if context.house.blocked & _everyone_in(update, chat.id):
+        if met.blocked:
             await _turn_away(update, context, "refused_blocked", still=("id", "paysupport"))
         if allowed is not None and chat.id not in allowed:
             await _turn_away(update, context, "refused_chat_not_allowed", still=("id",))
             return
     if update.message and update.message.migrate_to_chat_id:
         return  # the old group's last words: remembering it anew would overwrite what the supergroup took along
-    async with context.house.db.read() as conn:
-        context.preferences, known = await preferences.get(conn, chat.id)
-    context.language = context.preferences.language or context.language
-    if known != (chat.type, chat.effective_name, chat.username and chat.username.lower()):
+    context.prefer(met.preferences)
+    if met.looks != (chat.type, chat.effective_name, chat.username and chat.username.lower()):
         async with context.house.db.begin() as conn:
             await chats.remember(conn, chat.id, kind=chat.type, title=chat.effective_name, username=chat.username)
 
 
-def _everyone_in(update: Update, chat_id: int) -> set[int]:
-    """Give the ids of the chat and of whoever acts in it."""
-    acting = (update.effective_user, update.effective_sender)
-    return {chat_id, *(one.id for one in acting if one)}
+def _acting(update: Update) -> tuple[int, int]:
+    """Give the ids of who acts: the person, and what they speak for; 0 for nobody."""
+    person, sender = update.effective_user, update.effective_sender
+    return person.id if person else 0, sender.id if sender else 0
 
 
 async def _turn_away(update: Update, context: Context, key: str, still: Collection[str]) -> None:

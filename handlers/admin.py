@@ -132,5 +132,4 @@ async def _set_blocked(message: Message, context: Context, *, blocked: bool) -> 
     async with house.db.begin() as conn:
         await people.set_blocked(conn, chat_id, blocked=blocked)
         await note(conn, message, chat_id)
-    (house.blocked.add if blocked else house.blocked.discard)(chat_id)
     await context.reply(message, context.say("blocked" if blocked else "unblocked", chat=str(chat_id)))

@@ -16,7 +16,6 @@ from jobs.delivery import insist
 from storage.preferences import Preferences
 
 if TYPE_CHECKING:
-    from handlers.wishes import Gathering
     from jobs.dispatch import Desk
     from jobs.job import SendAs
     from storage.database import Database
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 OUTAGE_SECONDS = 600.0
 """How long an answer is tried."""
+
+AlbumKey = tuple[int, str]
+"""A chat and Telegram's media_group_id."""
 
 log = structlog.get_logger()
 
@@ -46,7 +48,7 @@ class House:
     """The rooms a handler may call, and what the operator decided. `allowed_chats` None: every chat.
 
     `costs` are credits per operation name, at the most; `least_costs` at the least, where that differs. `packs` are
-    Telegram Stars by credits for sale. `blocked` are the chats and people who may not come in, as in the database.
+    Telegram Stars by credits for sale. `providers` are this process's own, if it talks to any.
     `latency` gives a provider's seconds per request lately. `errands` go on after their handlers have returned.
     `keep_days`: how long finished jobs are kept. `at_once` lets a call to Telegram through unpaced (bot.windows).
     """
@@ -60,7 +62,6 @@ class House:
     allowed_chats: frozenset[int] | None
     least_costs: Mapping[str, int] = field(default_factory=dict)
     packs: Mapping[int, int] = field(default_factory=dict)
-    blocked: set[int] = field(default_factory=set)
     providers: Providers | None = None
     latency: Callable[[str], float | None] = lambda _: None
     errands: Errands = field(default_factory=Errands)
@@ -72,14 +73,17 @@ class Hall:
     """PTB's bot_data, which it makes by itself and without arguments; `register` hangs the house in it.
 
     `members`: by (chat, person), who is a group's admin and until when (time.monotonic) that is believed
-    (handlers.guards). `albums` are coming in; of `albums_told` the bot could see but one picture.
+    (handlers.guards). `albums`: what waits here until one of them is due (handlers.albums).
+
+    Both may be in memory where other processes share the database: what Telegram said is true for each of them and
+    believed for a minute only, as if it had been asked then; and who waits for an album may end, as the database knows
+    when it is due.
     """
 
     house: House
 
     def __init__(self) -> None:
-        self.albums: dict[tuple[int, str], Gathering] = {}
-        self.albums_told: set[tuple[int, str | None]] = set()
+        self.albums: dict[AlbumKey, asyncio.Task[None]] = {}
         self.members: dict[tuple[int, int], tuple[float, bool]] = {}
 
 
@@ -100,6 +104,11 @@ class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]
         if isinstance(update, Update) and update.effective_user:
             context.language = update.effective_user.language_code
         return context
+
+    def prefer(self, chosen: Preferences) -> None:
+        """Go by what the chat chose."""
+        self.preferences = chosen
+        self.language = chosen.language or self.language
 
     @property
     def send_as(self) -> "SendAs | None":

@@ -1,4 +1,4 @@
-"""What goes on after a handler has returned: glances at accepted photos, and albums that are being gathered."""
+"""What goes on after a handler has returned: glances at accepted photos, and waiting for the rest of an album."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,29 +6,28 @@ from typing import Any
 
 
 class Errands:
-    """Runs errands, and remembers the updates that are not handled before one of them is over."""
+    """Runs errands: nothing depends on them that is not written down."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: dict[int, asyncio.Task[None]] = {}
+        self._open = True
 
     def run(self, errand: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start an errand; nobody waits for it."""
+        """Start an errand; nobody waits for it. After `close` it is cancelled at once."""
         task = asyncio.create_task(errand)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if not self._open:
+            task.cancel()
         return task
 
-    def hold(self, update_id: int, task: asyncio.Task[None]) -> None:
-        """Leave an update in the inbox until `task` is over."""
-        self._held[update_id] = task
-
-    def holding(self, update_id: int) -> asyncio.Task[None] | None:
-        """Give what an update waits for, once."""
-        return self._held.pop(update_id, None)
-
     async def close(self) -> None:
-        """End all errands; their updates stay for the next start."""
+        """End all errands, and begin no more."""
+        self._open = False
+        await self.drop()
+
+    async def drop(self) -> None:
+        """End all errands: they are others' by now."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -61,7 +61,10 @@ async def is_group_admin(message: Message, context: Context) -> bool:
 
 
 async def is_admin_of(chat_id: int, user_id: int, context: Context) -> bool:
-    """Ask Telegram whether a person is an admin of a group, once a minute at most."""
+    """Ask Telegram whether a person is an admin of a group, once a minute at most.
+
+    Each process asks for itself: its answers are no older than a minute, whatever the others heard.
+    """
     known = context.bot_data.members
     until, answer = known.get((chat_id, user_id), (0.0, False))
     if until > time.monotonic():

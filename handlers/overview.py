@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from statistics import fmean
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
 
@@ -13,6 +14,7 @@ from storage.database import Row
 
 PAGE = 10
 DAY = 86_400.0
+_WORSE = ("closed", "half_open", "open")
 WINDOW = 30 * DAY
 """How far back a chat's spending is summed in the list."""
 
@@ -33,9 +35,10 @@ async def chat(message: Message, context: Context) -> None:
         standing = await ledger.quota(conn, who.chat_id, house.terms)
         entries = await ledger.entries(conn, who.chat_id, PAGE)
         jobs = await overview.newest_jobs(conn, PAGE, who.chat_id)
+        blocked = await people.blocked(conn, who.chat_id)
     title = (known.title or known.username) if known else None
     lines = [context.say("chat_title", chat=str(who.chat_id), title=title or "-")]
-    if who.chat_id in house.blocked:
+    if blocked:
         lines.append(context.say("chat_blocked"))
     lines += standing_lines(context, standing)
     if jobs:
@@ -112,16 +115,17 @@ async def provider_switched(update: Update, context: Context) -> None:
     query = update.callback_query
     if query is None or query.data is None:
         return
-    house = context.house
+    house, mine = context.house, context.house.providers
     _, what, name = query.data.split(":")
-    if query.from_user.id not in house.admin_ids or house.providers is None:
+    if query.from_user.id not in house.admin_ids:
         await context.quietly(query.answer(context.say("admin_only")))
         return
-    if name in house.providers.states():
+    if name in await _states(context):
         async with house.db.begin() as conn:
             await people.set_paused(conn, name, paused=what == "pause")
             await people.note_action(conn, query.from_user.id, f"{what} {name}", None, f"c{query.id}")
-        (house.providers.pause if what == "pause" else house.providers.resume)(name)
+        if mine and name in mine.states():  # here at once; elsewhere at the next beat
+            (mine.pause if what == "pause" else mine.resume)(name)
     text, buttons = await _providers(context)
     await context.quietly(query.answer())
     await context.quietly(query.edit_message_text(text, reply_markup=buttons))
@@ -131,11 +135,9 @@ async def _providers(context: Context) -> tuple[str, InlineKeyboardMarkup]:
     house = context.house
     async with house.db.read() as conn:
         spent = await overview.spent_with_providers(conn, time.time() - DAY)
-    states = house.providers.states() if house.providers else {}
     lines, buttons = [context.say("providers_title")], []
-    for name, state in states.items():
+    for name, (state, seconds) in (await _states(context)).items():
         credits, photos = spent.get(name, (0, 0))
-        seconds = house.latency(name)
         latency = "-" if seconds is None else f"{seconds:.1f} s"
         line = context.say("providers_line", name=name, state=state, latency=latency, photos=photos, n=credits)
         lines.append(line)
@@ -143,6 +145,23 @@ async def _providers(context: Context) -> tuple[str, InlineKeyboardMarkup]:
         label = context.say(f"providers_{what}", name=name)
         buttons.append([InlineKeyboardButton(label, callback_data=f"a:{what}:{name}")])
     return "\n".join(lines), InlineKeyboardMarkup(buttons)
+
+
+async def _states(context: Context) -> dict[str, tuple[str, float | None]]:
+    """Give each provider's state and its seconds per request: this process's, or of all the worst and the mean."""
+    house, mine = context.house, context.house.providers
+    own = {name: (state, house.latency(name)) for name, state in (mine.states() if mine else {}).items()}
+    if not house.db.on_server:
+        return own
+    async with house.db.read() as conn:
+        known, paused = await overview.provider_states(conn), await people.all_paused(conn)
+    states = {}
+    for name in dict.fromkeys([*own, *(name for one in known for name in one)]):
+        seen = [one[name] for one in known if name in one] or [own[name]]
+        seconds = [each for _, each in seen if each is not None]
+        worst = max((state for state, _ in seen if state != "paused"), key=_WORSE.index, default="closed")
+        states[name] = "paused" if name in paused else worst, fmean(seconds) if seconds else None
+    return states
 
 
 @for_admins

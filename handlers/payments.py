@@ -11,7 +11,7 @@ from telegram.error import BadRequest, NetworkError
 
 from handlers.context import Context, topic_of
 from handlers.guards import for_admins, note
-from storage import chats
+from storage import chats, people
 from storage import payments as rows
 
 STARS = "XTR"
@@ -87,7 +87,7 @@ async def checkout(update: Update, context: Context) -> None:
     refusal = None
     if invoice is None or query.currency != STARS or house.packs.get(invoice.credits) != query.total_amount:
         refusal = "buy_gone"
-    elif {query.from_user.id, invoice.chat_id} & house.blocked:
+    elif await house.db.look(lambda conn: people.blocked(conn, query.from_user.id, invoice.chat_id)):
         refusal = "refused_blocked"
     elif house.allowed_chats is not None and invoice.chat_id not in house.allowed_chats:
         refusal = "buy_gone"

@@ -95,7 +95,7 @@ async def choose(pressed: Pressed, context: Context) -> str | None:
         return context.say("group_admin_only")
     async with context.house.db.begin() as conn:
         await preferences.choose(conn, chat.id, name, None if value == DEFAULT else value)
-        context.preferences, _ = await preferences.get(conn, chat.id)
+        context.preferences = await preferences.get(conn, chat.id)
     context.language = context.preferences.language or pressed.query.from_user.language_code
     await back(pressed, context)
     return context.say("settings_saved")

@@ -1,11 +1,10 @@
 """What people want done with which pictures, before it becomes requests for the desk."""
 
-import asyncio
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass
+from typing import Self
 
-from telegram import Message
-
-from imaging.operations import Operation
+from imaging.operations import Operation, load
 from jobs.job import Picture
 
 
@@ -16,6 +15,16 @@ class Wish:
     operation: Operation
     fresh: bool = False
 
+    def dump(self) -> str:
+        """Give the wish as JSON."""
+        return json.dumps([self.operation.name, self.operation.model_dump_json(), self.fresh])
+
+    @classmethod
+    def load(cls, dumped: str) -> Self:
+        """Read what `dump` gave."""
+        name, options, fresh = json.loads(dumped)
+        return cls(load(name, options), fresh)
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -23,16 +32,3 @@ class Placed:
 
     message_id: int
     picture: Picture
-
-
-@dataclass(slots=True)
-class Gathering:
-    """An album that is still coming in: what shall be done with it, and which message says so."""
-
-    first: Message
-    asked: Message | None = None
-    wish: Wish | None = None
-    awaited: bool = False
-    pictures: int = 0
-    more: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None

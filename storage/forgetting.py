@@ -6,7 +6,18 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from storage.database import Connection
-from storage.tables import album_pictures, chats, expectations, inbox, jobs, ledger, offers, preferences, results
+from storage.tables import (
+    album_pictures,
+    albums,
+    chats,
+    expectations,
+    inbox,
+    jobs,
+    ledger,
+    offers,
+    preferences,
+    results,
+)
 
 _person: sa.BindParameter[int] = sa.bindparam("person")
 _unfinished = sa.select(jobs.c.id).where((jobs.c.user_id == _person) & (jobs.c.told == 0))
@@ -15,6 +26,7 @@ _forget = [
     sa.delete(results).where(results.c.file_unique_id.in_(_of_person)),
     sa.delete(jobs).where((jobs.c.user_id == _person) & (jobs.c.told == 1)),
     *(sa.delete(table).where(table.c.user_id == _person) for table in (expectations, album_pictures, offers)),
+    sa.delete(albums).where(albums.c.chat_id == _person),
     # A private chat has its person's id. What an operator decided about it stays, or forgetting would be a way round.
     sa.update(chats).where(chats.c.chat_id == _person).values(title=None, username=None, language=None),
     sa.delete(preferences).where(preferences.c.chat_id == _person),

@@ -1,13 +1,14 @@
 """What admins look at: chats, jobs, spending by provider, the figures of some days, the whole ledger page by page."""
 
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import sqlalchemy as sa
 
 from storage.database import Connection, Row
-from storage.tables import blocks, chats, jobs, ledger
+from storage.tables import blocks, chats, jobs, ledger, processes
 
 EXPORT_PAGE = 2000
 Order = Literal["top", "recent", "blocked"]
@@ -75,6 +76,7 @@ _credits = (
     .where(ledger.c.at >= _since)
     .group_by(ledger.c.kind)
 )
+_states = sa.select(processes.c.states).where(processes.c.states.is_not(None)).order_by(processes.c.id)
 _page = (
     sa.select(ledger)
     .where((ledger.c.id > sa.bindparam("after")) & (ledger.c.at >= _since))
@@ -112,6 +114,12 @@ async def newest_jobs(conn: Connection, count: int, chat_id: int | None = None) 
 async def spent_with_providers(conn: Connection, since: float) -> dict[str, tuple[int, int]]:
     """Give (credits charged, photos) of each provider since then."""
     return {row["provider"] or "": (row["credits"], row["jobs"]) for row in await conn.all(_by_provider, since=since)}
+
+
+async def provider_states(conn: Connection) -> Sequence[Mapping[str, tuple[str, float | None]]]:
+    """Give what each living process knows of its providers: the state, and the seconds per request lately."""
+    found = [json.loads(row["states"]) for row in await conn.all(_states)]
+    return [{name: (state, seconds) for name, (state, seconds) in one.items()} for one in found]
 
 
 async def figures(conn: Connection, since: float) -> Figures:

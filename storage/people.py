@@ -12,7 +12,7 @@ from storage.tables import actions, blocks, paces, pauses
 
 _block = insert(blocks).on_conflict_do_nothing()
 _unblock = sa.delete(blocks).where(blocks.c.id == sa.bindparam("who"))
-_blocked = sa.select(blocks.c.id)
+_blocked = sa.select(blocks.c.id).where(blocks.c.id.in_([sa.bindparam("one"), sa.bindparam("other")]))
 _pace = sa.select(paces.c.until).where(paces.c.user_id == sa.bindparam("person"))
 _slow = insert(paces)
 _slow = _slow.on_conflict_do_update(index_elements=["user_id"], set_={"until": _slow.excluded.until})
@@ -54,9 +54,9 @@ async def set_blocked(conn: Connection, who: int, *, blocked: bool) -> None:
         await conn.all(_unblock, who=who)
 
 
-async def all_blocked(conn: Connection) -> set[int]:
-    """Give the ids of everyone blocked, chats and persons."""
-    return {row["id"] for row in await conn.all(_blocked)}
+async def blocked(conn: Connection, one: int, other: int | None = None) -> bool:
+    """Tell whether a chat or a person may not come in, or another one."""
+    return await conn.one(_blocked, one=one, other=one if other is None else other) is not None
 
 
 async def set_paused(conn: Connection, provider: str, *, paused: bool) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Connection
-from storage.tables import chats, preferences, stock
+from storage.tables import blocks, chats, preferences, stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,23 @@ class Preferences:
     id_background: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A chat where somebody does something: its choices, and its kind, title and username as last seen (None: never).
+
+    `blocked`: it, or whoever acts in it, may not come in.
+    """
+
+    preferences: Preferences
+    looks: tuple[str, str | None, str | None] | None
+    chat_blocked: bool
+    blocked: bool
+
+
 _chat: sa.BindParameter[int] = sa.bindparam("chat")
-_get = (
+_acting = [sa.bindparam("person", type_=sa.BigInteger), sa.bindparam("sender", type_=sa.BigInteger)]
+_always = sa.select(sa.literal_column("1").label("one")).subquery()  # an unknown chat has its row, too
+_meet = (
     sa.select(
         chats.c.kind,
         chats.c.title,
@@ -34,9 +49,11 @@ _get = (
         preferences.c.send_as,
         preferences.c.id_size,
         preferences.c.id_background,
+        sa.exists().where(blocks.c.id == _chat).label("chat_blocked"),
+        sa.exists().where(blocks.c.id.in_(_acting)).label("person_blocked"),
     )
-    .select_from(chats.outerjoin(preferences, preferences.c.chat_id == chats.c.chat_id))
-    .where(chats.c.chat_id == _chat)
+    .select_from(_always.outerjoin(chats, chats.c.chat_id == _chat))
+    .outerjoin(preferences, preferences.c.chat_id == chats.c.chat_id)
 )
 _insert = insert(preferences)
 _choose = {
@@ -49,13 +66,19 @@ _keep = insert(stock)
 _keep = _keep.on_conflict_do_update(index_elements=["name"], set_={"file_id": _keep.excluded.file_id})
 
 
-async def get(conn: Connection, chat_id: int) -> tuple[Preferences, tuple[str, str | None, str | None] | None]:
-    """Give the chat's choices, and its kind, title and username as last seen (None: never), in one question."""
-    row = await conn.one(_get, chat=chat_id)
-    if row is None:
-        return Preferences(), None
+async def meet(conn: Connection, chat_id: int, acting: tuple[int, int] = (0, 0)) -> Met:
+    """Give all that has to be known when `acting` (a person, and what they speak for) do something in a chat."""
+    row = await conn.one(_meet, chat=chat_id, person=acting[0], sender=acting[1])
+    assert row is not None  # noqa: S101  it begins with one that is always there
     chosen = Preferences(row["language"], row["send_as"], row["id_size"], row["id_background"])
-    return chosen, (row["kind"], row["title"], row["username"])
+    looks = (row["kind"], row["title"], row["username"]) if row["kind"] else None
+    chat_blocked = bool(row["chat_blocked"])
+    return Met(chosen, looks, chat_blocked, chat_blocked or bool(row["person_blocked"]))
+
+
+async def get(conn: Connection, chat_id: int) -> Preferences:
+    """Give the chat's choices."""
+    return (await meet(conn, chat_id)).preferences
 
 
 async def choose(conn: Connection, chat_id: int, name: str, value: str | None) -> None:

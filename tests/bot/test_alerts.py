@@ -12,6 +12,11 @@ from telegram.request import BaseRequest
 from bot import alerts
 from bot.alerts import LATELY, Alerts
 from handlers.words import Words
+from storage.database import Database
+from tests.databases import either as db
+from tests.databases import path, raw, reached, template, url
+
+__all__ = ["db", "path", "template", "url"]
 
 
 class Chats(BaseRequest):
@@ -37,21 +42,23 @@ class Chats(BaseRequest):
         return 200, b'{"ok":true,"result":{"message_id":1,"date":0,"chat":{"id":1,"type":"private"}}}'
 
 
-def make(chats: Chats, *, cap: int | None = None, spent: int = 0) -> Alerts:
+def make(db: Database, chats: Chats, *, cap: int | None = None, spent: int = 0) -> Alerts:
     async def look() -> int:
         return spent
 
     bot = Bot("99:token", request=chats, get_updates_request=chats)
-    return Alerts(bot, Words(), (1, 2), failure_share=0.5, cap=cap, spent=look)
+    return Alerts(db, bot, Words(), (1, 2), failure_share=0.5, cap=cap, spent=look)
 
 
-async def test_refusals_once_an_hour_and_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refusals_once_an_hour_and_cause(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused key and an empty account are two causes, as are two providers; an hour later it is told again."""
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(alerts, "time", SimpleNamespace(monotonic=lambda: clock.now))
     chats = Chats()
-    watch = make(chats)
+    watch = make(db, chats)
     for moment in (0.0, 1800.0, 3700.0):
+        async with db.begin() as conn:
+            await raw(conn, "UPDATE alerts SET at = at - ?", moment - clock.now)
         clock.now = moment
         watch.provider_request("gptge", 0.5, "ok")
         for provider in ("gptge", "picwish"):
@@ -63,10 +70,10 @@ async def test_refusals_once_an_hour_and_cause(monkeypatch: pytest.MonkeyPatch) 
     assert watch.latency("nobody") is None
 
 
-async def test_many_failures() -> None:
+async def test_many_failures(db: Database) -> None:
     """Half of the last twenty is too much; pictures that nobody could do do not count."""
     chats = Chats()
-    watch = make(chats)
+    watch = make(db, chats)
     for number in range(LATELY):
         watch.job_ended("cutout", "gptge", "no_face" if number % 2 else "delivered")
     await watch.close()
@@ -80,13 +87,26 @@ async def test_many_failures() -> None:
 
 
 @pytest.mark.parametrize(("cap", "spent", "told"), [(None, 99, 0), (10, 7, 0), (10, 8, 1)])
-async def test_the_cap_is_near(cap: int | None, spent: int, told: int) -> None:
+async def test_the_cap_is_near(db: Database, cap: int | None, spent: int, told: int) -> None:
     """From four fifths of the cap on it is near."""
     chats = Chats()
-    watch = make(chats, cap=cap, spent=spent)
+    watch = make(db, chats, cap=cap, spent=spent)
     for _ in range(3):
         watch.credits_moved("settle", 1)
         await watch.close()
-        await asyncio.sleep(0)
-        await watch.close()
     assert len(chats.told) == told
+
+
+async def test_told_once_by_many(server_url: str) -> None:
+    """Three processes notice the same at the same time: one tells it; an hour after that, one of them again."""
+    chats = Chats()
+    async with reached(server_url) as db:
+        watches = [make(db, chats) for _ in range(3)]
+        for count in (1, 2):
+            for watch in watches:
+                watch.provider_request("gptge", 0.1, "key_refused")
+            await asyncio.gather(*(watch.close() for watch in watches))
+            assert len(chats.told) == count
+            async with db.begin() as conn:
+                await raw(conn, "UPDATE alerts SET at = at - 3601")
+            watches = [make(db, chats) for _ in range(3)]

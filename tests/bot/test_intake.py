@@ -18,6 +18,7 @@ from telegram.ext import ExtBot
 from bot import intake as intake_module
 from bot.intake import Intake, Processor, poll
 from bot.metrics import Metrics
+from jobs.membership import ALONE
 from storage.database import Database
 from storage.sqlite import Sqlite
 from tests.botapi import TOKEN, BotApi, answer, bot_api, bot_at, client, error
@@ -33,13 +34,14 @@ def update(update_id: int, chat: int = 7) -> dict[str, Any]:
 
 
 class Door:
-    """An intake with what it fills."""
+    """An intake with what it fills, and who takes it from there."""
 
     def __init__(self, db: Database, bot: ExtBot[None], size: int = 0) -> None:
         self.db = db
+        self.taken: dict[int, Update] = {}
         self.queue: asyncio.Queue[object] = asyncio.Queue(size)
         self.metrics = Metrics()
-        self.intake = Intake(db, bot, self.queue, self.metrics)
+        self.intake = Intake(db, bot, self.queue, self.metrics, ALONE)
 
     def queued(self) -> list[int]:
         """Take the ids of what waits."""
@@ -48,7 +50,14 @@ class Door:
             one = self.queue.get_nowait()
             assert isinstance(one, Update)
             found.append(one.update_id)
+            self.taken[one.update_id] = one
         return found
+
+    def handled(self, *update_ids: int) -> None:
+        """Say that these were handled, once they were taken from the queue."""
+        self.queued()
+        for update_id in update_ids:
+            self.intake.handled(self.taken[update_id])
 
     async def rows(self) -> list[tuple[object, ...]]:
         """Give (id, whether handled) of everything written down."""
@@ -110,23 +119,22 @@ async def test_a_repeat_is_counted_and_not_handled_again(door: Door) -> None:
 async def test_replay_after_a_restart(door: Door, bot: ExtBot[None], logs: list[EventDict]) -> None:
     """The next process finds what was not handled, in order, and nothing else."""
     await door.intake.accept([update(3), update(1), update(2)])
-    door.intake.handled(1)
+    door.handled(1)
     await door.intake.close()
     later = Door(door.db, bot)
-    await later.intake.replay()
+    await later.intake.claim()
     assert later.queued() == [2, 3]
     assert [event["count"] for event in logs] == [2]
-    for number in (2, 3):
-        later.intake.handled(number)
+    later.handled(2, 3)
     await later.intake.close()
-    await later.intake.replay()
+    await later.intake.claim()
     assert later.queued() == []
 
 
 async def test_replay_after_the_webhook_opened(door: Door) -> None:
     """What Telegram sends while the bot still starts is handled once, although it stands in the inbox already."""
     await door.intake.accept([update(1)])
-    await door.intake.replay()
+    await door.intake.claim()
     assert door.queued() == [1]
 
 
@@ -134,7 +142,7 @@ async def test_handled_updates_are_marked_together(door: Door) -> None:
     """Marks made in one moment, and while others are written, all reach the inbox."""
     await door.intake.accept([update(number) for number in range(1, 31)])
     for number in range(1, 31):
-        door.intake.handled(number)
+        door.handled(number)
         if number % 10 == 0:
             await asyncio.sleep(0.003)
     await door.intake.close()

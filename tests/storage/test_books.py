@@ -59,12 +59,14 @@ async def test_blocks_pauses_and_the_log(db: Database) -> None:
             await people.set_blocked(conn, 5, blocked=True)
             await people.set_paused(conn, "gptge", paused=True)
             await people.note_action(conn, 1, "/block 5", 5, "m1")
-        assert await people.all_blocked(conn) == {5}
+        assert await people.blocked(conn, 5)
+        assert await people.blocked(conn, 4, 5)
+        assert not await people.blocked(conn, 4)
         assert await people.all_paused(conn) == {"gptge"}
         assert [row["what"] for row in await people.newest_actions(conn, 9)] == ["/block 5"]
         await people.set_blocked(conn, 5, blocked=False)
         await people.set_paused(conn, "gptge", paused=False)
-        assert not await people.all_blocked(conn)
+        assert not await people.blocked(conn, 5)
         assert not await people.all_paused(conn)
 
 
