@@ -112,7 +112,7 @@ async def test_the_first_schema_with_rows_in_it(place: Place) -> None:
             connection.exec_driver_sql(sql)
     async with reached(place.url.render_as_string(hide_password=False)) as db, db.begin() as conn:
         assert await audit.differences(conn) == []
-        assert await inbox.waiting(conn) == [{"update_id": 7}]
+        assert await inbox.claim(conn, 1, (), shared=db.on_server) == [{"update_id": 7}]
         assert await jobs.unfinished(conn) == [(1, -5)]
         row = await jobs.get(conn, 1)
         assert row is not None

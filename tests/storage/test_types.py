@@ -69,7 +69,7 @@ async def test_ids_of_52_bits(db: Database) -> None:
         await people.set_blocked(conn, HIGH, blocked=True)
         await people.note_action(conn, HIGH, "/x", -HIGH, "s")
         assert await people.wait_of(conn, HIGH, people.Rate(1, 1.0)) == 0
-        assert await people.all_blocked(conn) == {HIGH}
+        assert await people.blocked(conn, HIGH)
         assert [entry.by for entry in await ledger.entries(conn, -HIGH, 9)] == [None, None, None, HIGH]
         await chats.migrate(conn, -HIGH, -HIGH + 1)
         assert (await ledger.quota(conn, -HIGH + 1, TERMS)).left == 9
@@ -142,7 +142,7 @@ async def test_forgetting_a_person(db: Database) -> None:
         assert await forgetting.unfinished(conn, me) == []
         assert await jobs.recent(conn, 1, me, 9) == []
         assert await results.find(conn, "u", "enhance", "{}") is None
-        assert (await preferences.get(conn, me))[0] == preferences.Preferences()
+        assert await preferences.get(conn, me) == preferences.Preferences()
         people_left = await raw(conn, "SELECT kind, user_id, note FROM ledger ORDER BY id")
         assert people_left == [("hold", me, None), ("settle", None, None), ("grant", None, None)]
         bodies = await raw(conn, "SELECT body FROM inbox ORDER BY update_id")
