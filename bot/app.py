@@ -83,7 +83,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     """
     async with AsyncExitStack() as stack:
         words, bot = Words(), make_bot(settings)
-        db = await open_database(settings.database_url)
+        db = await open_database(settings.database_url.get_secret_value())
         stack.push_async_callback(db.close)
         metrics = make_alerts(settings, db, bot, words)
         files = await stack.enter_async_context(httpx.AsyncClient(timeout=30, **_transport()))

@@ -16,7 +16,7 @@ PAGE = 100
 
 async def find_differences(settings: Settings) -> list[str]:
     """Recompute from the ledger what is kept beside it; give a sentence for each difference. The bot may run."""
-    db = await open_database(settings.database_url, own=False)
+    db = await open_database(settings.database_url.get_secret_value(), own=False)
     try:
         async with db.read() as conn:
             found = await audit.differences(conn)
@@ -38,7 +38,7 @@ async def reconcile(settings: Settings, bot: Bot) -> list[str]:
             paid[one.id] = one.amount
         elif isinstance(one.receiver, TransactionPartnerUser):
             refunded.add(one.id)
-    db = await open_database(settings.database_url, own=False)
+    db = await open_database(settings.database_url.get_secret_value(), own=False)
     try:
         async with db.read() as conn:
             ours = await payments.everything(conn)

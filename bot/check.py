@@ -43,7 +43,7 @@ async def look(settings: Settings) -> list[Finding]:
     checks = [
         ("Telegram", _telegram(settings)),
         *((it.name, _provider(it, getattr(settings, f"{it.name}_url"))) for it in make_providers(settings)),
-        ("database", asyncio.to_thread(_database, settings.database_url)),
+        ("database", asyncio.to_thread(_database, settings.database_url.get_secret_value())),
     ]
     return list(await asyncio.gather(*(_in_time(part, check) for part, check in checks)))
 

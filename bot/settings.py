@@ -10,7 +10,7 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -25,6 +25,10 @@ PREFIX = "DARKROOM_"
 WEBHOOK_PORT = 8080  # where the webhook listens when nobody chose a port
 RAW_BYTES = 3  # PicWish's return_type that is refused without sync=1
 LIKE_A_SECRET = re.compile(r"\d{6,}:[\w-]{20,}|sk-\w{6,}|\w{32,}")  # pasted into the wrong setting
+ON_SERVER = re.compile(
+    r"postgres(?:ql)?(?:\+psycopg)?://(?:[^\s:/@?#]*(?::(?P<password>(?:[^\s:/@?#%]|%[0-9A-Fa-f]{2})*))?@)?"
+    r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]*)(?::\d{1,5})?/[^\s/@?#]+(?:\?(?!(?:.*&)?(?:ssl)?password=)[^\s#]*)?"
+)
 KEY_OF = {"gptge_token": "gptge", "picwish_api_key": "picwish"}
 
 
@@ -74,9 +78,10 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(default=16, ge=1, le=1000, description="Pictures worked on at the same time.")
     chat_concurrency: int = Field(default=4, ge=1, le=1000, description="The same, for one chat.")
-    database_url: str = Field(
-        default="sqlite:///darkroom.db",
-        description="The SQLite file: `sqlite:///relative.db` or `sqlite:////absolute.db`.",
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///darkroom.db"),
+        description="An SQLite file (`sqlite:////absolute.db`), or `postgresql://user:password@host/name` for many"
+        " processes.",
     )
     keep_days: int = Field(
         default=30,
@@ -174,9 +179,19 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _sqlite_file(cls, value: str) -> str:
-        if not re.fullmatch(r"sqlite(\+aiosqlite)?:///(?!:memory:)[^?]+", value):
-            raise ValueError("should be sqlite:/// and a file's path, such as sqlite:////data/darkroom.db")
+    def _file_or_server(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if re.match("postgres", url):
+            if not ON_SERVER.fullmatch(url):
+                raise ValueError(
+                    "should be postgresql://user:password@host:port/name; in a password @ : / ? # % and spaces are"
+                    " written as %40 and so on"
+                )
+        elif not re.fullmatch(r"sqlite(\+aiosqlite)?:///(?!:memory:)[^?]+", url):
+            raise ValueError(
+                "should be sqlite:/// and a file's path, such as sqlite:////data/darkroom.db,"
+                " or postgresql://user:password@host/name"
+            )
         return value
 
     @property
@@ -186,6 +201,11 @@ class Settings(BaseSettings):
         return SecretStr(hmac.new(key, b"darkroom webhook", hashlib.sha256).hexdigest())
 
     @property
+    def on_server(self) -> bool:
+        """Whether the database is a PostgreSQL server, which many processes can share."""
+        return self.database_url.get_secret_value().startswith("postgres")
+
+    @property
     def web_port(self) -> int | None:
         """The port of the web side, or None when there is none."""
         return self.http_port or (WEBHOOK_PORT if self.public_url else None)
@@ -193,7 +213,9 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be printed, for `bot.logs.configure`."""
         keys = (self.bot_token, self.gptge_token, self.picwish_api_key, self.webhook_secret)
-        return tuple(key.get_secret_value() for key in keys if key)
+        server = ON_SERVER.fullmatch(self.database_url.get_secret_value())
+        password = (server and server["password"]) or ""
+        return (*(key.get_secret_value() for key in keys if key), *filter(None, {password, unquote(password)}))
 
     @classmethod
     def read(cls, env_file: Path) -> Self:

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.cli import app
 from bot.settings import PREFIX, Settings
@@ -42,7 +43,8 @@ def test_every_setting_is_in_the_readme_with_its_default_and_description() -> No
         if field.is_required():
             assert "**required**" in row
         elif field.default not in {None, ()}:
-            default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+            default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+            default = ",".join(default) if isinstance(default, tuple) else default
             assert f"| `{default:g}` |" in row if isinstance(default, float) else f"| `{default}` |" in row
 
 

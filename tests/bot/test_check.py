@@ -57,7 +57,7 @@ async def world(folder: Path, *, key: str = KEY, token: str = TOKEN) -> AsyncIte
             bot_api_url=telegram.url,
             gptge_url=url,
             gptge_token=SecretStr(key),
-            database_url=f"sqlite:///{folder / 'darkroom.db'}",
+            database_url=SecretStr(f"sqlite:///{folder / 'darkroom.db'}"),
         )
 
 
@@ -91,7 +91,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
 async def test_it_works_while_the_bot_runs(tmp_path: Path) -> None:
     """A database that is open, locked by its owner and being written to is only read."""
     async with world(tmp_path) as settings:
-        db = await open_database(settings.database_url)
+        db = await open_database(settings.database_url.get_secret_value())
         async with db.begin():
             database = (await look(settings))[-1]
         await db.close()

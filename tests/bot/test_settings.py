@@ -42,7 +42,8 @@ def test_two_keys_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the token and a provider's key everything else has its promised default."""
     settings = load(monkeypatch)
     assert (settings.provider_rate, settings.daily_allowance, settings.job_timeout) == (2, 10, 600)
-    assert (settings.database_url, settings.gptge_url) == ("sqlite:///darkroom.db", "https://api.gpt.ge")
+    assert (settings.on_server, settings.gptge_url) == (False, "https://api.gpt.ge")
+    assert settings.database_url.get_secret_value() == "sqlite:///darkroom.db"
     assert (settings.concurrency, settings.wait, settings.telegram_rate) == (16, "poll", 30)
     assert (settings.allowed_chats, settings.daily_spend_cap, settings.web_port) == (None, None, None)
 
@@ -138,6 +139,11 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         ("TELEGRAM_RATES", "3", "did you mean DARKROOM_TELEGRAM_RATE?"),
         ("DATABASE_URL", "sqlite://", "sqlite:///"),
         ("DATABASE_URL", "sqlite:///:memory:", "a file's path"),
+        ("DATABASE_URL", "mysql://root:hunter2@db/x", "postgresql://user:password@host/name"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db", "postgresql://user:password@host:port/name"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db:port/x", "postgresql://user:password@host:port/name"),
+        ("DATABASE_URL", "postgresql://u:hunter2@home@db/x", "%40"),
+        ("DATABASE_URL", "postgresql://db/x?user=u&password=hunter2", "postgresql://user:password@host:port/name"),
         ("DAILY_ALLOWANCE", "-1", "greater than or equal to 0"),
         ("PACKS", "20", "credits:stars"),
         ("PACKS", "20:0", "credits:stars"),
@@ -156,6 +162,7 @@ def test_each_wrong_value_says_what_is_wanted(
     (line,) = lines(monkeypatch, **{name: value})
     assert line.startswith(PREFIX)
     assert words in line
+    assert "hunter2" not in line
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9000", "http://localhost", "http://[::1]:1"])
@@ -177,6 +184,24 @@ def test_no_secret_shows(monkeypatch: pytest.MonkeyPatch) -> None:
         assert secret not in repr(settings)
         assert secret in settings.secrets()
     assert "AAFake" not in "\n".join(lines(monkeypatch, BOT_TOKEN="x:AAFake"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///darkroom",
+        "postgres://u@db.example:5433/darkroom",
+        "postgresql+psycopg://u:p%40ss%2Fw-0rd@[::1]:5432/darkroom?sslmode=require&host=/run/postgresql",
+        "postgresql://a,b/darkroom",
+    ],
+)
+def test_a_server(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The spellings of a PostgreSQL URL; its password is a secret, as it is written there and as it is."""
+    settings = load(monkeypatch, DATABASE_URL=url)
+    assert settings.on_server
+    assert url not in repr(settings)
+    assert {"p%40ss%2Fw-0rd", "p@ss/w-0rd"} <= set(settings.secrets()) or "p%40" not in url
+    assert "" not in settings.secrets()
 
 
 def test_the_webhook_secret_comes_from_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,7 @@ async def test_killed_between_payment_and_receipt(tmp_path: Path) -> None:
             assert "20 credits left" in await words(ann, "/quota")
             assert sum(charge in message.words for message in await ann.chat.messages()) == 1
             assert await find_differences(settings) == []
-        db = await open_database(settings.database_url, own=False)
+        db = await open_database(settings.database_url.get_secret_value(), own=False)
         async with db.read() as conn:
             assert [entry.kind for entry in await ledger.entries(conn, ann.id, 9)] == ["purchase"]
         await db.close()

@@ -46,7 +46,7 @@ async def test_sigterm_ends_it_in_time_whatever_hangs(closed_house: House, tmp_p
         "DARKROOM_BOT_TOKEN": TOKEN,
         "DARKROOM_BOT_API_URL": settings.bot_api_url,
         "DARKROOM_GPTGE_TOKEN": KEY,
-        "DARKROOM_DATABASE_URL": settings.database_url,
+        "DARKROOM_DATABASE_URL": settings.database_url.get_secret_value(),
     }
     with (tmp_path / "bot.log").open("wb") as log:
         bot = await asyncio.create_subprocess_exec(
