@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from typing import Protocol
 
 from imaging import wire
 
@@ -36,26 +37,52 @@ class Call:
         return True
 
 
-class Callbacks:
-    """The calls awaited by this process. One made before a restart is not known any more: polling stands behind it."""
+class Callbacks(Protocol):
+    """The calls that are awaited; slow polling stands behind each."""
+
+    async def expect(self) -> Call:
+        """Make a new URL, which is good when this returns."""
+
+    def forget(self, call: Call) -> None:
+        """Await it no longer."""
+
+    async def take(self, token: str, body: bytes) -> bool:
+        """Take a call; whether its URL was good. It is not good a second time."""
+
+
+class OwnCallbacks:
+    """The calls awaited by a process that hears all of them. One made before a restart is not known any more.
+
+    `base` is the URL that calls come to, less the token.
+    """
 
     def __init__(self, base: str) -> None:
         self._base = base.rstrip("/")
         self._calls: dict[str, Call] = {}
 
-    def expect(self) -> Call:
+    async def expect(self) -> Call:
         """Make a new URL."""
-        token = secrets.token_urlsafe(32)
+        token = new_token()
         self._calls[token] = Call(f"{self._base}/{token}")
         return self._calls[token]
 
     def forget(self, call: Call) -> None:
         """Await it no longer."""
-        self._calls.pop(call.url.removeprefix(f"{self._base}/"), None)
+        self._calls.pop(token_of(call), None)
 
-    def take(self, token: str, body: bytes) -> bool:
+    async def take(self, token: str, body: bytes) -> bool:
         """Take a call; whether its URL was good. It is not good a second time."""
         call = self._calls.pop(token, None)
         if call is not None:
             call.answer(wire.read_callback(body))
         return call is not None
+
+
+def new_token() -> str:
+    """Make what nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def token_of(call: Call) -> str:
+    """Give the token in a call's URL."""
+    return call.url.rpartition("/")[2]

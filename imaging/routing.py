@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from imaging.callbacks import Callbacks
 from imaging.checkpoint import Checkpoint, Resume
 from imaging.errors import Unavailable
 from imaging.journey import Journey
@@ -14,6 +13,7 @@ from imaging.pace import Gate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from imaging.callbacks import Callbacks
     from imaging.operations import Operation
     from imaging.provider import Link, Provider, Upload
     from imaging.results import Result
@@ -34,7 +34,7 @@ class _Nobody:
 class Router:
     """Develops pictures with the first provider that can, each at `rate` requests a second.
 
-    `wait` says how to learn that a task is done; `callback_base` is the URL that callbacks come to, less the token.
+    `wait` says how to learn that a task is done; `callbacks` are those that providers make when it is "callback".
     With a `gate` the rate holds for all processes that share it.
     """
 
@@ -44,7 +44,7 @@ class Router:
         *,
         rate: float = 2.0,
         wait: WaitMode = "poll",
-        callback_base: str | None = None,
+        callbacks: Callbacks | None = None,
         observer: Observer | None = None,
         gate: Gate | None = None,
     ) -> None:
@@ -53,7 +53,7 @@ class Router:
         for name in self._lanes:
             self._observer.provider_state(name, "closed")
         self._sync = wait == "sync"
-        self._callbacks = Callbacks(callback_base) if wait == "callback" and callback_base else None
+        self._callbacks = callbacks if wait == "callback" else None
 
     async def develop(
         self, operation: Operation, upload: Upload | Link, checkpoint: Checkpoint, *, resume: Resume | None = None
@@ -63,7 +63,7 @@ class Router:
         `resume` takes up what a process before this one began: a known task is asked for and not submitted again.
         The deadline is the caller's asyncio.timeout. Nothing is charged twice but as API_CONTRACT allows.
         """
-        call = self._callbacks.expect() if self._callbacks else None
+        call = await self._callbacks.expect() if self._callbacks else None
         journey = Journey(
             list(self._lanes.values()), operation, upload, checkpoint, self._observer, sync=self._sync, call=call
         )
@@ -76,7 +76,7 @@ class Router:
 
     async def on_callback(self, token: str, body: bytes = b"") -> bool:
         """Take a provider's call; whether the URL was awaited. It is good for one call."""
-        return self._callbacks is not None and self._callbacks.take(token, body)
+        return self._callbacks is not None and await self._callbacks.take(token, body)
 
     async def ready(self) -> None:
         """Raise Unavailable when no provider is in service."""

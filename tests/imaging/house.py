@@ -8,6 +8,7 @@ import stamina
 from pydantic import SecretStr
 
 from imaging import patience, waiting
+from imaging.callbacks import OwnCallbacks
 from imaging.gptge import GptGe
 from imaging.operations import Colorize, Operation
 from imaging.picwish import PicWish
@@ -73,9 +74,8 @@ class House:
 
     def make(self, *, only: int = 2, wait: WaitMode = "poll", callback_base: str | None = None) -> Router:
         """Make the router anew, over the first `only` vendors."""
-        self.router = Router(
-            self.providers[:only], rate=1000, wait=wait, callback_base=callback_base, observer=self.notes
-        )
+        callbacks = OwnCallbacks(callback_base) if callback_base else None
+        self.router = Router(self.providers[:only], rate=1000, wait=wait, callbacks=callbacks, observer=self.notes)
         return self.router
 
     def hurry(self, behaviour: Behaviour) -> None:

@@ -9,6 +9,7 @@ from statistics import mean, median
 
 import pytest
 
+from imaging.callbacks import OwnCallbacks
 from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Unavailable, Unsent
 from imaging.operations import Colorize, Operation
 from imaging.provider import Link, Task, Upload
@@ -226,7 +227,7 @@ def test_slow_polling_behind_callbacks() -> None:
     provider = Scripted(takes=2.0)
 
     async def story() -> float:
-        router = Router([provider], rate=1000, wait="callback", callback_base="https://bot.example/callback")
+        router = Router([provider], rate=1000, wait="callback", callbacks=OwnCallbacks("https://bot.example/callback"))
         return await _develop(router)
 
     assert run(story()) < 10.1
