@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from telegram.error import InvalidToken, TelegramError
 
-from bot.app import make_bot, make_providers
+from bot.outside import make_bot, make_providers
 from imaging.errors import ImagingError, KeyRefused
 from storage.migrations import HEAD, SchemaError, bring_up
 

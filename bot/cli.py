@@ -1,14 +1,16 @@
-"""The command line: `darkroom run`, `check`, `audit` and `reconcile`."""
+"""The command line: `darkroom run`, `web`, `worker`, `check`, `audit` and `reconcile`."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, NoReturn
 
+import structlog
 import typer
 import uvloop
 
 from bot import logs
+from bot.roles import Role
 from bot.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -37,12 +39,35 @@ def _settings() -> Settings:
 
 @app.command()
 def run() -> None:
-    """Run the bot until SIGTERM or Ctrl-C."""
+    """Run the bot until SIGTERM or Ctrl-C; on PostgreSQL any number of times."""
+    _run(Role.RUN)
+
+
+@app.command()
+def web() -> None:
+    """Run only what hears and answers people, any number of times beside `worker`; needs PostgreSQL."""
+    _run(Role.WEB)
+
+
+@app.command()
+def worker() -> None:
+    """Run only what works on photos, any number of times beside `web` or `run`; needs PostgreSQL."""
+    _run(Role.WORKER)
+
+
+def _run(role: Role) -> NoReturn:
     settings = _settings()
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
+    if role is not Role.RUN and not settings.on_server:
+        structlog.get_logger().error(
+            "cannot start",
+            why=f"`darkroom {role}` shares a PostgreSQL database with other processes: set DARKROOM_DATABASE_URL to"
+            " postgresql://…, or start `darkroom run`, which does everything",
+        )
+        raise typer.Exit(1)
     import bot.app  # noqa: PLC0415  loads Telegram, HTTP and the database; wrong settings are told without them
 
-    raise typer.Exit(uvloop.run(bot.app.run(settings)))
+    raise typer.Exit(uvloop.run(bot.app.run(settings, role)))
 
 
 @app.command()
@@ -71,11 +96,11 @@ def reconcile() -> None:
     """Compare the ledger with Telegram's list of Star transactions; exit with 1 if they differ."""
     settings = _settings()
     logs.configure("ERROR", settings.log_format, settings.secrets())
-    import bot.app  # noqa: PLC0415  as above
     import bot.books  # noqa: PLC0415  as above
+    import bot.outside  # noqa: PLC0415  as above
 
     async def compare() -> list[str]:
-        async with bot.app.make_bot(settings) as client:
+        async with bot.outside.make_bot(settings) as client:
             return await bot.books.reconcile(settings, client)
 
     _report(lambda: asyncio.run(compare()))

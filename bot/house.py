@@ -1,29 +1,18 @@
-"""Parts of the composition root: who works on jobs, and what the handlers are given."""
+"""Part of the composition root: what the handlers are given, and what things cost."""
 
 import time
-from functools import partial
-from typing import Any
 
-import httpx
 from telegram import Bot
-from telegram.ext import ExtBot
 
-import handlers
 from bot.alerts import Alerts
-from bot.metrics import Metrics
 from bot.settings import Settings
-from bot.windows import AT_ONCE, SMALL
+from bot.windows import AT_ONCE
 from handlers.context import House
-from handlers.progress import ProgressScreen
 from handlers.words import Words
 from imaging.operations import OPERATIONS
 from imaging.routing import Router
-from jobs.delivery import Delivery
 from jobs.dispatch import Desk, Dispatch
-from jobs.local import LocalDispatch
-from jobs.prices import Prices, few_left
-from jobs.progress import Progress
-from jobs.runner import Runner
+from jobs.prices import Prices
 from storage import ledger, people
 from storage.database import Database
 from storage.periods import utc_day
@@ -61,34 +50,6 @@ def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Ale
         cap=settings.daily_spend_cap,
         spent=spent,
     )
-
-
-def make_dispatch(
-    settings: Settings,
-    db: Database,
-    bot: ExtBot[Any],
-    words: Words,
-    files: httpx.AsyncClient,
-    router: Router,
-    metrics: Metrics,
-) -> tuple[LocalDispatch, Progress, Runner]:
-    """Make whoever works on jobs, whoever shows how far they are, and whoever hands jobs out to them."""
-    delivery = Delivery(
-        bot,
-        files,
-        words.say,
-        metrics.duplicate_delivery,
-        handlers.result_buttons(words),
-        partial(few_left, db, make_terms(settings)),
-    )
-    screen = ProgressScreen(bot, words, SMALL)
-    progress = Progress(db, screen, lambda job_id: dispatch.place(job_id))  # noqa: PLW0108  it is made below
-    price = make_prices(settings).actual
-    runner = Runner(db, router, delivery, metrics, work_seconds=settings.job_timeout, price=price, watcher=progress)
-    dispatch = LocalDispatch(
-        runner, limit=settings.concurrency, chat_limit=settings.chat_concurrency, watch=progress.watch
-    )
-    return dispatch, progress, runner
 
 
 async def make_house(

@@ -43,7 +43,7 @@ async def lead(db: Postgres, work: Callable[[], Awaitable[object]]) -> None:
 async def _leading(db: Postgres) -> AsyncIterator[Raw]:
     """Wait for the lock, and hold it; it goes with the connection."""
     async with connected(db, silence=SILENCE) as raw:
-        while not await _ask(raw, _LOCK):
+        while not await _ask(raw, _LOCK):  # noqa: ASYNC110  its holder may be anywhere
             await asyncio.sleep(TRY_SECONDS)
         yield raw
 

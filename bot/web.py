@@ -93,15 +93,15 @@ def make_app(
     *,
     metrics: Metrics,
     checks: Mapping[str, Callable[[], Awaitable[object]]],
-    accept: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
+    accept: Callable[[dict[str, Any]], Awaitable[bool]] | None = None,
     secret: SecretStr | None = None,
     on_callback: Callable[[str, bytes], Awaitable[bool]] | None = None,
 ) -> Starlette:
     """Make the application; `accept` and `on_callback` decide whether /telegram and /callback exist.
 
-    `accept` returns once the update is written down and raises when it could not be (Telegram then
-    sends it again). `secret` must come with `accept`. `on_callback` takes the URL's token and the body, and tells
-    whether it was known.
+    `accept` returns once the update is written down, and raises when it could not be or gives False when no more are
+    taken (Telegram then sends it again, which may reach another process). `secret` must come with `accept`.
+    `on_callback` takes the URL's token and the body, and tells whether it was known.
     """
     readiness = Readiness(checks)
 
@@ -126,7 +126,7 @@ def make_app(
 
 
 def _telegram(
-    accept: Callable[[dict[str, Any]], Awaitable[None]], secret: SecretStr
+    accept: Callable[[dict[str, Any]], Awaitable[bool]], secret: SecretStr
 ) -> Callable[[Request], Awaitable[Response]]:
     expected = secret.get_secret_value().encode()
 
@@ -143,12 +143,12 @@ def _telegram(
         if update is None:
             return Response(status_code=400)
         try:
-            await accept(update)
+            taken = await accept(update)
         except Exception:
-            # Anything but 2xx makes Telegram send the update again, which is just what is wanted here.
             log.exception("update not accepted", update_id=update["update_id"])
-            return Response(status_code=503)
-        return Response(status_code=200)
+            taken = False
+        # Anything but 2xx makes Telegram send the update again, which is just what is wanted here.
+        return Response(status_code=200 if taken else 503)
 
     return telegram
 

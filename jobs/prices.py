@@ -1,6 +1,5 @@
 """What a photo costs: held before the work, charged for the result; and when to mention what is left."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,6 +40,6 @@ async def few_left(db: Database, terms: Terms, job: Job) -> int | None:
     try:
         async with db.read() as conn:
             left = (await quota(conn, job.chat_id, terms)).left
-    except sqlite3.Error:  # a courtesy must not keep a result from its person
+    except db.Error:  # a courtesy must not keep a result from its person
         return None
     return left if left is not None and left <= FEW else None

@@ -32,14 +32,16 @@ class House:
         self.accepted: list[dict[str, Any]] = []
         self.hints: list[tuple[str, bytes]] = []
         self.said: list[bytes] = []
-        self.broken = False
+        self.broken = self.closing = False
         self.asked = 0
 
-    async def accept(self, update: dict[str, Any]) -> None:
+    async def accept(self, update: dict[str, Any]) -> bool:
         """Take an update."""
         if self.broken:
             raise OSError("disk full: /secret/path")
-        self.accepted.append(update)
+        if not self.closing:
+            self.accepted.append(update)
+        return not self.closing
 
     async def on_callback(self, token: str, body: bytes) -> bool:
         """Take a hint."""
@@ -86,11 +88,11 @@ async def test_an_update_is_confirmed_after_it_is_accepted(house: House) -> None
 
 
 async def test_an_update_that_cannot_be_kept_is_asked_for_again(house: House) -> None:
-    """When writing it down fails, Telegram gets 503, without internals, and sends it again."""
-    house.broken = True
-    async with browsing(house) as client:
-        reply = await client.post("/telegram", json={"update_id": 7}, headers=HEADERS)
-        assert (reply.status_code, reply.text) == (503, "")
+    """When writing it down fails, or the process is about to end, Telegram gets a bare 503 and sends it again."""
+    for house.broken, house.closing in ((True, False), (False, True)):
+        async with browsing(house) as client:
+            reply = await client.post("/telegram", json={"update_id": 7}, headers=HEADERS)
+            assert (reply.status_code, reply.text) == (503, "")
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Telegram-Bot-Api-Secret-Token": "thé".encode()}])

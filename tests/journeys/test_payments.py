@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot import books
-from bot.app import make_bot
 from bot.books import find_differences, reconcile
+from bot.outside import make_bot
 from handlers.words import Words
 from sandbox.client import Chat, ControlError, Message, Person
 from storage import ledger

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import app
+from bot import front
 from sandbox.client import Message, Person
 from tests.journeys.conftest import House, answer
 from tests.journeys.stage import KEY, TOKEN
@@ -31,7 +31,7 @@ async def test_an_answer_cut_short_is_given_after_the_start(
     closed_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stop waits only so long for a handler that hangs at Telegram; its update stays for the next start."""
-    monkeypatch.setattr(app, "HANDLERS_SECONDS", 0.1)
+    monkeypatch.setattr(front, "HANDLERS_SECONDS", 0.1)
     async with closed_house.bot():
         ann = await closed_house.person()
         asked = await _ask_in_vain(closed_house, ann)

@@ -1,0 +1,117 @@
+"""Part of the composition root: who takes updates, by polling or by webhook, and handles them."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import structlog
+from telegram.ext import ApplicationBuilder
+
+import handlers
+from bot.common import Common
+from bot.house import make_house
+from bot.intake import ALLOWED_UPDATES, Intake, Processor, poll
+from handlers.commands import publish_commands, publish_profile
+from handlers.context import CONTEXT_TYPES, App, House
+from jobs.delivery import insist
+from jobs.dispatch import Dispatch
+from storage import albums, calls, inbox, jobs, results
+from storage.database import Connection
+
+HANDLERS_SECONDS = 2.0  # grace for handlers in the middle of an answer
+PRUNE_SECONDS = 3600.0
+log = structlog.get_logger()
+
+
+class Front:
+    """The application with what leads updates into it."""
+
+    def __init__(self, common: Common, house: House) -> None:
+        self._common = common
+        self._house = house
+        self._open = True
+        queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
+        self._intake = Intake(common.db, common.bot, queue, common.metrics)
+        self._processor = Processor(self._intake, holding=house.errands.holding)
+        self.application: App = (
+            ApplicationBuilder()
+            .bot(common.bot)
+            .updater(None)
+            .update_queue(queue)
+            .concurrent_updates(self._processor)
+            .context_types(CONTEXT_TYPES)
+            .build()
+        )
+        handlers.register(self.application, house)
+
+    async def accept(self, update: Mapping[str, Any]) -> bool:
+        """Write down an update that came by webhook; False when this process takes no more."""
+        if self._open:
+            await self._intake.accept([update])
+        return self._open
+
+    async def start(self) -> None:
+        """Handle what comes, and what an earlier process left."""
+        await self.application.start()
+        await self._intake.replay()
+
+    async def stop(self) -> None:
+        """Take no more, and finish what is under way; what cannot be finished in time stays in the inbox."""
+        self._open = False
+        await self._house.errands.close()
+        try:
+            async with asyncio.timeout(HANDLERS_SECONDS):
+                await self.application.stop()
+        except TimeoutError:
+            await self._processor.cut_short()
+            log.warning("handlers cut short: their updates stay in the inbox")
+
+    def chores(self) -> list[Coroutine[Any, Any, None]]:
+        """Give what is to go on from now on."""
+        return [self._introduce(), self._prune(), self._hear()]
+
+    async def _hear(self) -> None:
+        """Have Telegram's updates come: by webhook to whichever process, by polling to one."""
+        settings, bot = self._common.settings, self._common.bot
+        if settings.public_url:
+            url, secret = f"{settings.public_url}/telegram", settings.webhook_secret.get_secret_value()
+            await insist(lambda: bot.set_webhook(url, secret_token=secret, allowed_updates=ALLOWED_UPDATES))
+        elif self._common.server:
+            from bot.leader import lead  # noqa: PLC0415  see storage.opening
+
+            await lead(self._common.server, self._poll)
+        else:
+            await self._poll()
+
+    async def _poll(self) -> None:
+        await insist(self._common.bot.delete_webhook)  # getUpdates is refused while a webhook is set
+        await poll(self._common.bot, self._common.files, self._intake)
+
+    async def _introduce(self) -> None:
+        bot, words, house = self._common.bot, self._common.words, self._house
+        await publish_commands(bot, words, house.admin_ids, selling=bool(house.packs))
+        await publish_profile(bot, words)
+
+    async def _prune(self) -> None:
+        """Forget handled updates, finished jobs, albums and results after `keep_days`, every hour."""
+        while True:
+            now = time.time()
+            before = now - self._common.settings.keep_days * 86_400
+
+            async def write(conn: Connection, before: float = before, now: float = now) -> None:
+                await inbox.prune(conn, before)
+                await jobs.prune(conn, before)
+                await albums.prune(conn, before)
+                await results.prune(conn, max(before, now - results.KEEP_SECONDS))
+                if self._common.server:
+                    await calls.prune(conn, now - calls.KEEP_SECONDS)
+
+            await self._common.db.persist(write)
+            await asyncio.sleep(PRUNE_SECONDS)
+
+
+async def make_front(common: Common, dispatch: Dispatch) -> Front:
+    """Make it, with the rooms that its handlers may call."""
+    house = await make_house(common.settings, common.db, dispatch, common.words, common.router, common.metrics)
+    return Front(common, house)

@@ -1,0 +1,62 @@
+"""Parts of the composition root that reach outside: Telegram and the providers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from telegram.ext import ExtBot
+from telegram.request import HTTPXRequest
+
+from bot.pacing import Pacer
+from imaging.gptge import GptGe
+from imaging.picwish import PicWish
+from imaging.transport import tls
+from imaging.wire import ReturnType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import SecretStr
+
+    from bot.settings import Settings
+    from imaging.provider import Provider
+
+
+def make_providers(settings: Settings) -> list[Provider]:
+    """Make a client for each provider in DARKROOM_PROVIDERS, in that order."""
+    made: dict[str, Callable[[], Provider]] = {
+        "gptge": lambda: GptGe(settings.gptge_url, _given(settings.gptge_token)),
+        "picwish": lambda: PicWish(
+            settings.picwish_url, _given(settings.picwish_api_key), return_type=ReturnType(settings.picwish_return_type)
+        ),
+    }
+    return [made[name]() for name in settings.providers]
+
+
+def make_bot(settings: Settings) -> ExtBot[Any]:
+    """Make the Telegram client: PTB on aiohttp's transport, which costs a quarter of httpx's own."""
+    return ExtBot(
+        settings.bot_token.get_secret_value(),
+        base_url=f"{settings.bot_api_url}/bot",
+        base_file_url=f"{settings.bot_api_url}/file/bot",
+        request=HTTPXRequest(connection_pool_size=256, read_timeout=30, pool_timeout=30, httpx_kwargs=_transport()),
+        get_updates_request=HTTPXRequest(httpx_kwargs=_transport()),
+        rate_limiter=Pacer(settings.telegram_rate),
+    )
+
+
+def make_files() -> httpx.AsyncClient:
+    """Make the client for what python-telegram-bot would load into memory: files, and updates as they came."""
+    return httpx.AsyncClient(timeout=30, **_transport())
+
+
+def _given(key: SecretStr | None) -> SecretStr:
+    if key is None:  # settings.py refuses a provider without its key
+        raise AssertionError
+    return key
+
+
+def _transport() -> dict[str, Any]:
+    return {"transport": AiohttpTransport(verify=tls(), limits=httpx.Limits(max_connections=256))}
