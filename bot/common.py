@@ -21,6 +21,7 @@ from imaging.routing import Router
 from jobs.membership import ALONE, Alone, Membership
 from storage.database import Database
 from storage.opening import open_database
+from storage.rates import Rates
 
 if TYPE_CHECKING:
     from storage.postgres import Postgres
@@ -56,7 +57,8 @@ async def open_common(settings: Settings, role: Role, stack: AsyncExitStack) -> 
     db = await open_database(settings.database_url.get_secret_value())
     stack.push_async_callback(db.close)
     server = _as_server(db)
-    words, bot, files = Words(), make_bot(settings), await stack.enter_async_context(make_files())
+    gate = Rates(db) if server else None
+    words, bot, files = Words(), make_bot(settings, gate), await stack.enter_async_context(make_files())
     metrics = make_alerts(settings, db, bot, words)
     providers = make_providers(settings)
     for provider in providers:
@@ -76,7 +78,14 @@ async def open_common(settings: Settings, role: Role, stack: AsyncExitStack) -> 
             callbacks = SharedCallbacks(server, base)
             if role.works:  # the others only hear what is for them
                 tasks.append(await stack.enter_async_context(background(callbacks.run())))
-    router = Router(providers, rate=settings.provider_rate, wait=settings.wait, callbacks=callbacks, observer=metrics)
+    router = Router(
+        providers,
+        rate=settings.provider_rate,
+        wait=settings.wait,
+        callbacks=callbacks,
+        observer=metrics,
+        gate=gate,
+    )
     return Common(settings, role, db, server, membership, words, bot, files, metrics, router, tuple(tasks))
 
 

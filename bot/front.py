@@ -18,6 +18,7 @@ from jobs.delivery import insist
 from jobs.dispatch import Dispatch
 from storage import albums, calls, inbox, jobs, results
 from storage.database import Connection
+from storage.rates import Rates
 
 HANDLERS_SECONDS = 2.0  # grace for handlers in the middle of an answer
 PRUNE_SECONDS = 3600.0
@@ -108,6 +109,8 @@ class Front:
                     await calls.prune(conn, now - calls.KEEP_SECONDS)
 
             await self._common.db.persist(write)
+            if self._common.server:
+                await Rates(self._common.db).prune()
             await asyncio.sleep(PRUNE_SECONDS)
 
 

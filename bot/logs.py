@@ -23,7 +23,17 @@ LONG = 16  # a token's second half is redacted by itself too, when it is this lo
 TOKEN_SHAPE = r"\d{6,12}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"  # noqa: S105  a pattern, no password
 # These log every URL they call, and Telegram's URLs carry the token; or they repeat what we log
 # ourselves, or say at INFO what interests only their authors.
-QUIET = ("httpx", "httpcore", "aiohttp.access", "aiosqlite", "alembic", "asyncio", "PIL", "uvicorn.error")
+QUIET = (
+    "httpx",
+    "httpcore",
+    "aiohttp.access",
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "PIL",
+    "procrastinate",
+    "uvicorn.error",
+)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\n]")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from bot.pacing import Gate
     from bot.settings import Settings
     from imaging.provider import Provider
 
@@ -35,15 +36,18 @@ def make_providers(settings: Settings) -> list[Provider]:
     return [made[name]() for name in settings.providers]
 
 
-def make_bot(settings: Settings) -> ExtBot[Any]:
-    """Make the Telegram client: PTB on aiohttp's transport, which costs a quarter of httpx's own."""
+def make_bot(settings: Settings, gate: Gate | None = None) -> ExtBot[Any]:
+    """Make the Telegram client: PTB on aiohttp's transport, which costs a quarter of httpx's own.
+
+    `gate` is what all processes that call Telegram keep together.
+    """
     return ExtBot(
         settings.bot_token.get_secret_value(),
         base_url=f"{settings.bot_api_url}/bot",
         base_file_url=f"{settings.bot_api_url}/file/bot",
         request=HTTPXRequest(connection_pool_size=256, read_timeout=30, pool_timeout=30, httpx_kwargs=_transport()),
         get_updates_request=HTTPXRequest(httpx_kwargs=_transport()),
-        rate_limiter=Pacer(settings.telegram_rate),
+        rate_limiter=Pacer(settings.telegram_rate, gate),
     )
 
 

@@ -66,7 +66,7 @@ async def make_work(common: Common) -> Work:
         watcher=progress,
         lease=membership,
     )
-    shared: "DistributedDispatch | None" = None
+    shared: DistributedDispatch | None = None
     local = LocalDispatch(
         runner,
         limit=settings.concurrency,

@@ -1,0 +1,103 @@
+"""Many processes on one PostgreSQL: one polls and another takes over, web and worker share the work and the calls."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.client import Message, Person, Telegram
+from sandbox.server import Sandbox
+from tests.journeys import vendor
+from tests.journeys.conftest import answer
+from tests.journeys.pictures import jpeg
+from tests.journeys.stage import KEY, START_SECONDS, TOKEN, process
+from tests.journeys.test_operating import free_port
+
+PHOTO = jpeg("coffee", longest=160)
+TAKE_OVER_SECONDS = 6.0  # 3 on a machine that has nothing else to do
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A Telegram, a provider and a PostgreSQL database, and where processes write their logs."""
+
+    tg: Telegram
+    vendor: vendor.Vendor
+    env: Mapping[str, str]
+    folder: Path
+
+    def start(
+        self, name: str, role: str = "run", **settings: object
+    ) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+        """Run `darkroom <role>` with more settings, as a process called `name`."""
+        more = {f"DARKROOM_{key.upper()}": str(value) for key, value in settings.items()}
+        return process("bot", role, env={**self.env, **more}, log=self.folder / name)
+
+    async def wrote(self, text: str, *names: str) -> str:
+        """Wait until one of these processes has written `text`, and give its name."""
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                for name in names:
+                    if (self.folder / name).exists() and text in (self.folder / name).read_text():
+                        return name
+                await asyncio.sleep(0.02)
+
+    async def person(self) -> Person:
+        """Make the acquaintance of somebody whom the bot has greeted."""
+        person = await self.tg.person("Ann")
+        hello = await person.send(text="/start help")
+        await person.chat.wait_for(after=hello)
+        return person
+
+
+@pytest.fixture
+async def town(server_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    async with Sandbox(TOKEN) as tg, vendor.running(0.3) as provider:
+        env = {
+            "DARKROOM_BOT_TOKEN": TOKEN,
+            "DARKROOM_BOT_API_URL": tg.url,
+            "DARKROOM_GPTGE_URL": provider.url,
+            "DARKROOM_GPTGE_TOKEN": KEY,
+            "DARKROOM_PROVIDER_RATE": "50",
+            "DARKROOM_DATABASE_URL": server_url,
+        }
+        yield Town(tg, provider, env, tmp_path)
+
+
+async def once(person: Person, asked: Message) -> bool:
+    """Tell whether a photo is answered by one result."""
+    await answer(person.chat, asked, result=True)
+    quota = await answer(person.chat, await person.send(text="/quota"))
+    files = [one for one in await person.chat.messages(after=asked) if one.replies_to == asked.id and one.has_file]
+    return len(files) == 1 and "9 credits" in quota.words
+
+
+async def test_one_polls_and_another_takes_over(town: Town) -> None:
+    """Of two `darkroom run` one polls; when it is killed the other does; a photo sent meanwhile is answered once."""
+    async with town.start("a") as a, town.start("b") as b:
+        await asyncio.gather(town.wrote(" ready ", "a"), town.wrote(" ready ", "b"))
+        first = await town.wrote("polls Telegram", "a", "b")
+        ann = await town.person()
+        assert "polls Telegram" not in (town.folder / {"a": "b", "b": "a"}[first]).read_text()
+        {"a": a, "b": b}[first].kill()
+        asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
+        async with asyncio.timeout(TAKE_OVER_SECONDS):
+            await town.wrote("polls Telegram", {"a": "b", "b": "a"}[first])
+        assert await once(ann, asked)
+
+
+async def test_web_and_worker(town: Town) -> None:
+    """Two `darkroom web`, called by Telegram and by the provider in turns, and a `darkroom worker` answer photos."""
+    ports = free_port(), free_port()
+    settings = {"wait": "callback", "public_url": f"http://127.0.0.1:{ports[0]}"}
+    async with (
+        town.start("web", "web", http_port=ports[0], **settings),
+        town.start("other", "web", http_port=ports[1], **settings),
+        town.start("worker", "worker", **settings),
+    ):
+        ann = await town.person()
+        asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
+        assert await once(ann, asked), (town.folder / "worker").read_text()
