@@ -18,8 +18,7 @@ async def find_differences(settings: Settings) -> list[str]:
     """Recompute from the ledger what is kept beside it; give a sentence for each difference. The bot may run."""
     db = await open_database(settings.database_url.get_secret_value(), own=False)
     try:
-        async with db.read() as conn:
-            found = await audit.differences(conn)
+        found = await db.look(audit.differences)
     finally:
         await db.close()
     return [f"{each.what} of {each.who}: {each.kept} is kept, the ledger says {each.counted}" for each in found]
@@ -40,8 +39,7 @@ async def reconcile(settings: Settings, bot: Bot) -> list[str]:
             refunded.add(one.id)
     db = await open_database(settings.database_url.get_secret_value(), own=False)
     try:
-        async with db.read() as conn:
-            ours = await payments.everything(conn)
+        ours = await db.look(payments.everything)
     finally:
         await db.close()
     return _compare(ours, paid, refunded, began)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,11 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.outside import make_bot, make_providers
 from imaging.errors import ImagingError, KeyRefused
-from storage.migrations import HEAD, SchemaError, bring_up
+from jobs.membership import LEASE_SECONDS
+from storage import processes
+from storage.database import DatabaseError
+from storage.migrations import HEAD, EmptyError, SchemaError, bring_up
+from storage.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -43,7 +48,7 @@ async def look(settings: Settings) -> list[Finding]:
     checks = [
         ("Telegram", _telegram(settings)),
         *((it.name, _provider(it, getattr(settings, f"{it.name}_url"))) for it in make_providers(settings)),
-        ("database", asyncio.to_thread(_database, settings.database_url.get_secret_value())),
+        ("database", _server(settings) if settings.on_server else asyncio.to_thread(_file, settings)),
     ]
     return list(await asyncio.gather(*(_in_time(part, check) for part, check in checks)))
 
@@ -80,8 +85,8 @@ async def _provider(provider: Provider, url: str) -> Finding:
     return Finding(provider.name, fine=True, words="the key is good")
 
 
-def _database(url: str) -> Finding:
-    path = Path(sa.make_url(url).database or "")
+def _file(settings: Settings) -> Finding:
+    path = Path(sa.make_url(settings.database_url.get_secret_value()).database or "")
     if not path.exists():
         fine = os.access(path.parent, os.W_OK)
         words = "not there yet: `darkroom run` makes it" if fine else f"{path.parent} is not a folder I can write to"
@@ -93,6 +98,25 @@ def _database(url: str) -> Finding:
     if not os.access(path, os.W_OK):
         return Finding("database", fine=False, words=f"{path} cannot be written to")
     return Finding("database", fine=True, words=f"schema {HEAD}")
+
+
+async def _server(settings: Settings) -> Finding:
+    url = sa.make_url(settings.database_url.get_secret_value())
+    where = f"PostgreSQL at {url.host or 'this machine'}"
+    try:
+        db = await open_database(url.render_as_string(hide_password=False), own=False)
+    except EmptyError:
+        return Finding("database", fine=True, words=f"{where}, {url.database} is empty: the first start fills it")
+    except (DatabaseError, SchemaError) as error:
+        return Finding("database", fine=False, words=str(error))
+    try:
+        roles = Counter(await db.look(lambda conn: processes.alive(conn, LEASE_SECONDS)))
+    except db.Error as error:
+        return Finding("database", fine=False, words=f"{where}: {error}")
+    finally:
+        await db.close()
+    living = ", ".join(f"{n} {role}" for role, n in sorted(roles.items())) or "none"
+    return Finding("database", fine=True, words=f"{where}, schema {HEAD}; processes: {living}")
 
 
 def show(findings: list[Finding], redactor: Redactor) -> None:

@@ -111,7 +111,11 @@ def _report(look: Callable[[], list[str]]) -> NoReturn:
     try:
         found = look()
     except Exception as error:  # noqa: BLE001  whatever it is, the operator gets a sentence
-        typer.echo(f"cannot look: {type(error).__name__}", err=True)
+        from storage.database import DatabaseError  # noqa: PLC0415  as above
+        from storage.migrations import SchemaError  # noqa: PLC0415  as above
+
+        known = isinstance(error, DatabaseError | SchemaError)  # what else is in an exception may be a secret
+        typer.echo(f"cannot look: {error if known else type(error).__name__}", err=True)
         raise typer.Exit(CANNOT_LOOK) from None
     for line in found or ["no differences"]:
         typer.echo(line)

@@ -16,6 +16,7 @@ _beat = sa.update(processes).where(_me).values(beat_at=_now, states=sa.bindparam
 _up_since = sa.extract("epoch", sa.func.pg_postmaster_start_time())
 _heard = sa.func.greatest(processes.c.beat_at, _up_since)
 _dead = sa.delete(processes).where(_heard < _now - sa.bindparam("lease")).returning(processes.c.id)
+_alive = sa.select(processes.c.role).where(_heard >= _now - sa.bindparam("lease"))
 _leave = sa.delete(processes).where(_me)
 _free_jobs = (
     sa.update(jobs)
@@ -46,6 +47,11 @@ async def bury(conn: Connection, lease: float) -> Sequence[int]:
     dead = [row["id"] for row in await conn.all(_dead, lease=lease)]
     await _free(conn)
     return dead
+
+
+async def alive(conn: Connection, lease: float) -> Sequence[str]:
+    """Give the roles of the processes that were heard of within `lease` seconds."""
+    return [row["role"] for row in await conn.all(_alive, lease=lease)]
 
 
 async def leave(conn: Connection, me: int) -> None:

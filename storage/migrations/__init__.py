@@ -20,6 +20,10 @@ class SchemaError(RuntimeError):
     """The database's schema is not one this program can use."""
 
 
+class EmptyError(SchemaError):
+    """There is nothing in the database yet."""
+
+
 def bring_up(path: Path, *, upgrade: bool) -> None:
     """Upgrade the SQLite file at `path` to HEAD, or only check that it is there. Raises SchemaError.
 
@@ -53,6 +57,8 @@ def _is_missing(found: str | None, *, upgrade: bool) -> bool:
     if found is not None and found > HEAD:
         message = f"the database has schema {found}, newer than this program's {HEAD}: install the newest darkroom"
         raise SchemaError(message)
+    if found is None and not upgrade:
+        raise EmptyError("the database is empty: start `darkroom run` once")
     if found != HEAD and not upgrade:
         message = f"the database has schema {found}, this program needs {HEAD}: start `darkroom run` once"
         raise SchemaError(message)

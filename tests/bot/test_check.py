@@ -10,6 +10,7 @@ import sys
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 import structlog
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from bot.check import Finding, look, show
 from bot.logs import Redactor
 from bot.settings import PREFIX, Settings
 from bot.web import serving
+from jobs.membership import Membership
 from sandbox.server import TOKEN, Sandbox
 from storage.migrations import HEAD
 from storage.opening import open_database
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
+
+    from tests.postgres import Server
 
 KEY = "sk-good"
 
@@ -136,12 +140,74 @@ def test_databases_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database at all " * 100)
     words = []
     for name in ("old.db", "text.db", "missing/x.db"):
-        finding = check._database(f"sqlite:///{tmp_path / name}")
+        url = SecretStr(f"sqlite:///{tmp_path / name}")
+        finding = check._file(Settings(bot_token=SecretStr(TOKEN), gptge_token=SecretStr(KEY), database_url=url))
         assert not finding.fine
         words.append(finding.words)
     assert "schema zz" in words[0]
     assert "not a database" in words[1]
     assert "not a folder" in words[2]
+
+
+def on_server(url: str) -> Settings:
+    """Give settings that name a PostgreSQL database, with a password that the test's server does not ask for."""
+    url = url.replace("@", ":hunter2@")
+    return Settings(bot_token=SecretStr(TOKEN), gptge_token=SecretStr(KEY), database_url=SecretStr(url))
+
+
+async def test_a_server(server_url: str) -> None:
+    """Of a PostgreSQL server the row says where it is, which schema the database has, and which processes live."""
+    db = await open_database(server_url)
+    for role in ("web", "worker", "web"):
+        await Membership(db, role).join()
+    await db.close()
+    found = await check._server(on_server(server_url))
+    assert found == Finding(
+        "database", fine=True, words=f"PostgreSQL at 127.0.0.1, schema {HEAD}; processes: 2 web, 1 worker"
+    )
+
+
+async def test_a_server_that_cannot_be_used(server_url: str, postgres: Server) -> None:
+    """One that is away, a newer schema and a database that is not there are told apart, an empty one is no trouble."""
+    with psycopg.connect(server_url, autocommit=True) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    wrong = {
+        server_url: "newer than this program's",
+        postgres.url("nowhere"): 'database "nowhere" does not exist',
+        "postgresql://u@127.0.0.1:9/x": "refused",
+    }
+    for url, words in wrong.items():
+        found = await check._server(on_server(url))
+        assert not found.fine
+        assert words in found.words
+        assert "hunter2" not in found.words
+    assert "is empty" in (await check._server(on_server(postgres.url("postgres")))).words
+
+
+def test_a_run_without_its_server(clean: pytest.MonkeyPatch, server_url: str) -> None:
+    """When the server is away or its schema is newer it ends with one sentence, which holds no password."""
+    with psycopg.connect(server_url, autocommit=True) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    clean.setenv("DARKROOM_BOT_TOKEN", "1:AAwrong")
+    clean.setenv("DARKROOM_GPTGE_TOKEN", "sk-bad")
+    for url, why in ((server_url, "newer than"), ("postgresql://u:hunter2@127.0.0.1:9/x", "refused")):
+        clean.setenv("DARKROOM_DATABASE_URL", url)
+        result = CliRunner().invoke(cli.app, ["worker"])
+        assert result.exit_code == 1
+        assert why in result.output
+        assert "hunter2" not in result.output
+        assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_a_part_needs_a_server(clean: pytest.MonkeyPatch, role: str) -> None:
+    """With SQLite, which is one process's, `darkroom web` and `darkroom worker` say what they need."""
+    clean.setenv("DARKROOM_BOT_TOKEN", "1:AAwrong")
+    clean.setenv("DARKROOM_GPTGE_TOKEN", "sk-bad")
+    result = CliRunner().invoke(cli.app, [role])
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert "PostgreSQL" in result.output
 
 
 def test_the_table_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:

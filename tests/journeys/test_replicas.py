@@ -6,8 +6,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
+from imaging import patience
 from sandbox.client import Message, Person, Telegram
 from sandbox.server import Sandbox
 from tests.journeys import vendor
@@ -89,15 +91,27 @@ async def test_one_polls_and_another_takes_over(town: Town) -> None:
         assert await once(ann, asked)
 
 
-async def test_web_and_worker(town: Town) -> None:
-    """Two `darkroom web`, called by Telegram and by the provider in turns, and a `darkroom worker` answer photos."""
+async def test_web_and_worker(town: Town, engine_url: str) -> None:
+    """One `darkroom web` is called by Telegram, the other by the provider, and a `darkroom worker` hears of it."""
     ports = free_port(), free_port()
-    settings = {"wait": "callback", "public_url": f"http://127.0.0.1:{ports[0]}"}
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    settings = {"wait": "callback", "gptge_url": engine_url, "public_url": urls[0]}
     async with (
         town.start("web", "web", http_port=ports[0], **settings),
         town.start("other", "web", http_port=ports[1], **settings),
-        town.start("worker", "worker", **settings),
+        town.start("worker", "worker", **{**settings, "public_url": urls[1]}),
     ):
         ann = await town.person()
+        await asyncio.gather(*(town.wrote(" ready ", name) for name in ("web", "other", "worker")))
         asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
-        assert await once(ann, asked), (town.folder / "worker").read_text()
+        async with asyncio.timeout(patience.SLOW):  # else it was polling that learned of the end
+            await answer(ann.chat, asked, result=True)
+        assert await once(ann, asked)
+        await ready_with(urls[1], "database", "telegram")
+
+
+async def ready_with(url: str, *parts: str) -> None:
+    """See a process say that it is ready, and what that means for it."""
+    async with httpx.AsyncClient(base_url=url) as web:
+        assert (await web.get("/readyz")).json() == {"ready": True, "checks": dict.fromkeys(parts, "ok")}
+        assert "darkroom_queue_depth" in (await web.get("/metrics")).text
