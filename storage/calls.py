@@ -35,7 +35,7 @@ _take = sa.select(
     ).label("told")
 )
 _came = sa.select(calls.c.token, calls.c.task_id).where(
-    calls.c.token.in_(sa.bindparam("hashes", expanding=True)) & calls.c.came_at.is_not(None)
+    (calls.c.token == sa.any_(sa.bindparam("hashes", type_=sa.ARRAY(sa.Text)))) & calls.c.came_at.is_not(None)
 )
 _forget = sa.delete(calls).where(calls.c.token == sa.bindparam("hash"))
 _prune = sa.delete(calls).where(calls.c.at < sa.bindparam("before"))
