@@ -1,10 +1,11 @@
 """Parts of the composition root that every process has, whatever its role."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import httpx
 import structlog
@@ -63,21 +64,7 @@ async def open_common(settings: Settings, role: Role, stack: AsyncExitStack) -> 
     providers = make_providers(settings)
     for provider in providers:
         stack.push_async_callback(provider.aclose)
-    membership: Membership | Alone = ALONE
-    tasks = []
-    if server:
-        membership = Membership(db, role)
-        tasks.append(await stack.enter_async_context(_living(membership, db)))
-    callbacks: Callbacks | None = None
-    if settings.wait == "callback":
-        base = f"{settings.public_url}/callback"
-        callbacks = OwnCallbacks(base)
-        if server:
-            from bot.callbacks import SharedCallbacks  # noqa: PLC0415  see storage.opening
-
-            callbacks = SharedCallbacks(server, base)
-            if role.works:  # the others only hear what is for them
-                tasks.append(await stack.enter_async_context(background(callbacks.run())))
+    callbacks = _make_callbacks(settings, server)
     router = Router(
         providers,
         rate=settings.provider_rate,
@@ -86,6 +73,13 @@ async def open_common(settings: Settings, role: Role, stack: AsyncExitStack) -> 
         observer=metrics,
         gate=gate,
     )
+    membership: Membership | Alone = ALONE
+    tasks = []
+    if server:
+        membership = Membership(db, role, lambda: _known(router, metrics) if role.works else None)
+        tasks.append(await stack.enter_async_context(_living(membership, db)))
+    if isinstance(callbacks, _Listener) and role.works:  # the others only hear what is for them
+        tasks.append(await stack.enter_async_context(background(callbacks.run())))
     return Common(settings, role, db, server, membership, words, bot, files, metrics, router, tuple(tasks))
 
 
@@ -96,6 +90,30 @@ def _as_server(db: Database) -> "Postgres | None":
 
     assert isinstance(db, Postgres)  # noqa: S101  there is no other server
     return db
+
+
+@runtime_checkable
+class _Listener(Protocol):
+    """Callbacks that have to be listened to; see bot.callbacks."""
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+
+
+def _make_callbacks(settings: Settings, server: "Postgres | None") -> Callbacks | None:
+    if settings.wait != "callback":
+        return None
+    base = f"{settings.public_url}/callback"
+    if server is None:
+        return OwnCallbacks(base)
+    from bot.callbacks import SharedCallbacks  # noqa: PLC0415  see storage.opening
+
+    return SharedCallbacks(server, base)
+
+
+def _known(router: Router, metrics: Alerts) -> str:
+    """Tell what this process knows of its providers; see storage.tables, processes."""
+    return json.dumps({name: (state, metrics.latency(name)) for name, state in router.states().items()})
 
 
 @asynccontextmanager

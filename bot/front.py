@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import structlog
-from telegram.ext import ApplicationBuilder
+from telegram.ext import ApplicationBuilder, ExtBot
 
 import handlers
 from bot.common import Common
@@ -25,6 +25,21 @@ PRUNE_SECONDS = 3600.0
 log = structlog.get_logger()
 
 
+def make_application(bot: ExtBot[Any], queue: asyncio.Queue[object], processor: Processor, house: House) -> App:
+    """Make the application that handles what comes out of `queue`."""
+    application: App = (
+        ApplicationBuilder()
+        .bot(bot)
+        .updater(None)
+        .update_queue(queue)
+        .concurrent_updates(processor)
+        .context_types(CONTEXT_TYPES)
+        .build()
+    )
+    handlers.register(application, house)
+    return application
+
+
 class Front:
     """The application with what leads updates into it."""
 
@@ -35,16 +50,7 @@ class Front:
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
         self._intake = Intake(common.db, common.bot, queue, common.metrics)
         self._processor = Processor(self._intake, holding=house.errands.holding)
-        self.application: App = (
-            ApplicationBuilder()
-            .bot(common.bot)
-            .updater(None)
-            .update_queue(queue)
-            .concurrent_updates(self._processor)
-            .context_types(CONTEXT_TYPES)
-            .build()
-        )
-        handlers.register(self.application, house)
+        self.application = make_application(common.bot, queue, self._processor, house)
 
     async def accept(self, update: Mapping[str, Any]) -> bool:
         """Write down an update that came by webhook; False when this process takes no more."""
@@ -116,5 +122,6 @@ class Front:
 
 async def make_front(common: Common, dispatch: Dispatch) -> Front:
     """Make it, with the rooms that its handlers may call."""
-    house = await make_house(common.settings, common.db, dispatch, common.words, common.router, common.metrics)
+    router = common.router if common.role.works else None
+    house = await make_house(common.settings, common.db, dispatch, common.words, router, common.metrics)
     return Front(common, house)

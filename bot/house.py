@@ -53,15 +53,13 @@ def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Ale
 
 
 async def make_house(
-    settings: Settings, db: Database, dispatch: Dispatch, words: Words, router: Router, alerts: Alerts
+    settings: Settings, db: Database, dispatch: Dispatch, words: Words, router: Router | None, alerts: Alerts
 ) -> House:
-    """Give the rooms around the handlers, and pause the providers that an admin had paused."""
+    """Give the rooms around the handlers; `router` is this process's, if it talks to providers."""
     terms, prices = make_terms(settings), make_prices(settings)
     rate = people.Rate(*settings.person_rate) if settings.person_rate else None
     async with db.read() as conn:
-        paused = await people.all_paused(conn)
-    for name in paused & router.states().keys():
-        router.pause(name)
+        blocked = await people.all_blocked(conn)
     return House(
         db=db,
         desk=Desk(db, dispatch, terms, prices.most, chat_limit=settings.chat_waiting, rate=rate),

@@ -21,7 +21,7 @@ from jobs.membership import Membership
 from jobs.prices import few_left
 from jobs.progress import Progress
 from jobs.runner import Runner
-from storage import jobs
+from storage import jobs, people
 
 if TYPE_CHECKING:
     from jobs.distributed import DistributedDispatch
@@ -96,10 +96,11 @@ async def working(common: Common, work: Work, grace: float) -> AsyncIterator[lis
     """
     tasks = []
     try:
+        await _obey(common)
         async with AsyncExitStack() as taking:
             if work.shared and isinstance(common.membership, Membership):
                 common.membership.on_lost.append(work.shared.abandon)
-                common.membership.on_beat.append(work.shared.sweep)
+                common.membership.on_beat += [work.shared.sweep, partial(_obey, common)]
                 if common.role.works:
                     calls = background(work.shared.work(common.settings.concurrency))
                     tasks.append(await taking.enter_async_context(calls))
@@ -111,6 +112,13 @@ async def working(common: Common, work: Work, grace: float) -> AsyncIterator[lis
         work.runner.close()
         await work.progress.close()
         await common.metrics.close()
+
+
+async def _obey(common: Common) -> None:
+    """Use no provider that an admin has paused."""
+    paused = await common.db.look(people.all_paused)
+    for name in common.router.states():
+        (common.router.pause if name in paused else common.router.resume)(name)
 
 
 async def _take_up(common: Common, local: LocalDispatch) -> None:

@@ -26,6 +26,7 @@ ROOMS = ["bot", "handlers", "jobs", "imaging", "storage", "engine", "sandbox"]
 BOT = """
 import bot.app, bot.check, bot.cli
 foreign = {"numpy", "cv2", "matplotlib", "skimage", "scipy", "engine", "sandbox", "pytest"}
+foreign |= {"psycopg", "psycopg_pool", "procrastinate"}  # loaded with a PostgreSQL URL only
 own = bot.cli.__file__
 """
 ENGINE = """
