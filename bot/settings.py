@@ -10,13 +10,13 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bot.values import Listed, Packs, PersonRate, Seconds, Url, Zone, unless
+from bot.values import DatabaseUrl, Listed, Packs, PersonRate, Seconds, Url, Zone, passwords_in, unless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +25,6 @@ PREFIX = "DARKROOM_"
 WEBHOOK_PORT = 8080  # where the webhook listens when nobody chose a port
 RAW_BYTES = 3  # PicWish's return_type that is refused without sync=1
 LIKE_A_SECRET = re.compile(r"\d{6,}:[\w-]{20,}|sk-\w{6,}|\w{32,}")  # pasted into the wrong setting
-ON_SERVER = re.compile(
-    r"postgres(?:ql)?(?:\+psycopg)?://(?:[^\s:/@?#]*(?::(?P<password>(?:[^\s:/@?#%]|%[0-9A-Fa-f]{2})*))?@)?"
-    r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]*)(?::\d{1,5})?/[^\s/@?#]+(?:\?(?!(?:.*&)?(?:ssl)?password=)[^\s#]*)?"
-)
 KEY_OF = {"gptge_token": "gptge", "picwish_api_key": "picwish"}
 
 
@@ -78,7 +74,7 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(default=16, ge=1, le=1000, description="Pictures worked on at the same time.")
     chat_concurrency: int = Field(default=4, ge=1, le=1000, description="The same, for one chat.")
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         default=SecretStr("sqlite:///darkroom.db"),
         description="An SQLite file (`sqlite:////absolute.db`), or `postgresql://user:password@host/name` for many"
         " processes.",
@@ -177,23 +173,6 @@ class Settings(BaseSettings):
             raise ValueError(f"should be sync while {PREFIX}PICWISH_RETURN_TYPE is 3")
         return value
 
-    @field_validator("database_url")
-    @classmethod
-    def _file_or_server(cls, value: SecretStr) -> SecretStr:
-        url = value.get_secret_value()
-        if re.match("postgres", url):
-            if not ON_SERVER.fullmatch(url):
-                raise ValueError(
-                    "should be postgresql://user:password@host:port/name; in a password @ : / ? # % and spaces are"
-                    " written as %40 and so on"
-                )
-        elif not re.fullmatch(r"sqlite(\+aiosqlite)?:///(?!:memory:)[^?]+", url):
-            raise ValueError(
-                "should be sqlite:/// and a file's path, such as sqlite:////data/darkroom.db,"
-                " or postgresql://user:password@host/name"
-            )
-        return value
-
     @property
     def webhook_secret(self) -> SecretStr:
         """What Telegram must send with every webhook call; derived from the token, so never configured."""
@@ -213,9 +192,8 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be printed, for `bot.logs.configure`."""
         keys = (self.bot_token, self.gptge_token, self.picwish_api_key, self.webhook_secret)
-        server = ON_SERVER.fullmatch(self.database_url.get_secret_value())
-        password = (server and server["password"]) or ""
-        return (*(key.get_secret_value() for key in keys if key), *filter(None, {password, unquote(password)}))
+        passwords = passwords_in(self.database_url.get_secret_value())
+        return (*(key.get_secret_value() for key in keys if key), *passwords)
 
     @classmethod
     def read(cls, env_file: Path) -> Self:

@@ -1,12 +1,17 @@
-"""How single values are written in settings: lists, times, addresses, packs, rates, time zones."""
+"""How single values are written in settings: lists, times, addresses, databases, packs, rates, time zones."""
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+_IN_FILE = re.compile(r"sqlite(\+aiosqlite)?:///(?!:memory:)[^?]+")
+_ON_SERVER = re.compile(
+    r"postgres(?:ql)?(?:\+psycopg)?://(?:[^\s:/@?#]*(?::(?P<password>(?:[^\s:/@?#%]|%[0-9A-Fa-f]{2})*))?@)?"
+    r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]*)(?::\d{1,5})?/[^\s/@?#]+(?:\?(?!(?:.*&)?(?:ssl)?password=)[^\s#]*)?"
+)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -74,9 +79,34 @@ def _zone(value: str) -> str:
         raise ValueError("should be a time zone such as Europe/Berlin or Asia/Tehran") from None
 
 
+def _database(value: SecretStr) -> SecretStr:
+    """Check where the database is."""
+    url = value.get_secret_value()
+    if url.startswith("postgres"):
+        if not _ON_SERVER.fullmatch(url):
+            raise ValueError(
+                "should be postgresql://user:password@host:port/name; in a password @ : / ? # % and spaces are"
+                " written as %40 and so on"
+            )
+    elif not _IN_FILE.fullmatch(url):
+        raise ValueError(
+            "should be sqlite:/// and a file's path, such as sqlite:////data/darkroom.db,"
+            " or postgresql://user:password@host/name"
+        )
+    return value
+
+
+def passwords_in(url: str) -> set[str]:
+    """Give the password in a database's URL as it is written there and as it is; nothing if there is none."""
+    found = _ON_SERVER.fullmatch(url)
+    password = (found and found["password"]) or ""
+    return {password, unquote(password)} - {""}
+
+
 Url = Annotated[str, BeforeValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Packs = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_packs)]
 PersonRate = Annotated[tuple[int, float], BeforeValidator(_rate)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Listed = BeforeValidator(_split)
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
