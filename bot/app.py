@@ -54,6 +54,8 @@ async def running(settings: Settings, role: Role = Role.RUN) -> AsyncIterator[No
         group = await stack.enter_async_context(asyncio.TaskGroup())
         doing = [group.create_task(chore) for chore in chores]
         stack.callback(lambda: [task.cancel() for task in doing])
+        if front:
+            stack.callback(front.close)
         gc.collect()
         gc.freeze()  # what is here now stays; looking for garbage takes a tenth of all CPU
         updates = ("webhook" if settings.public_url else "polling") if front else "none"

@@ -63,9 +63,12 @@ class Front:
         await self.application.start()
         await self._intake.replay()
 
-    async def stop(self) -> None:
-        """Take no more, and finish what is under way; what cannot be finished in time stays in the inbox."""
+    def close(self) -> None:
+        """Take no more."""
         self._open = False
+
+    async def stop(self) -> None:
+        """Finish what is under way; what cannot be finished in time stays in the inbox."""
         await self._house.errands.close()
         try:
             async with asyncio.timeout(HANDLERS_SECONDS):

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
+from bot.app import running
+from bot.books import find_differences
+from bot.roles import Role
+from bot.settings import Settings
 from imaging import patience
 from sandbox.client import Message, Person, Telegram
 from sandbox.server import Sandbox
@@ -46,6 +51,23 @@ class Town:
                     if (self.folder / name).exists() and text in (self.folder / name).read_text():
                         return name
                 await asyncio.sleep(0.02)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of a process in this one."""
+        return Settings(**{name.removeprefix("DARKROOM_").lower(): value for name, value in self.env.items()})  # type: ignore[arg-type]  # they are checked there
+
+    async def submitted(self) -> None:
+        """Wait until a photo is with the provider, and that is written down."""
+        async with await psycopg.AsyncConnection.connect(self.env["DARKROOM_DATABASE_URL"], autocommit=True) as raw:
+            while not await (await raw.execute("SELECT 1 FROM jobs WHERE state = 'submitted'")).fetchone():
+                await asyncio.sleep(0.01)
+
+    async def posts(self) -> int:
+        """Count the paid requests."""
+        async with httpx.AsyncClient() as client:
+            report = (await client.get(f"{self.vendor.url}/vendor/report")).json()
+        return sum(picture["posts"] for picture in report["pictures"].values())
 
     async def person(self) -> Person:
         """Make the acquaintance of somebody whom the bot has greeted."""
@@ -108,6 +130,23 @@ async def test_web_and_worker(town: Town, engine_url: str) -> None:
             await answer(ann.chat, asked, result=True)
         assert await once(ann, asked)
         await ready_with(urls[1], "database", "telegram")
+
+
+async def test_a_worker_that_stops_leaves_its_work(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped in the middle of a photo a worker hands it to the next, which pays nothing again."""
+    monkeypatch.setattr("bot.app.STOP_SECONDS", 0.0)
+    port = free_port()
+    async with running(town.settings, Role.WEB):
+        ann = await town.person()
+        async with running(town.settings, Role.WORKER):
+            asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
+            await town.submitted()
+        worker = town.settings.model_copy(update={"http_port": port})
+        async with running(worker, Role.WORKER):
+            assert await once(ann, asked)
+            await ready_with(f"http://127.0.0.1:{port}", "database", "telegram", "provider")
+    assert await find_differences(town.settings) == []
+    assert await town.posts() == 1
 
 
 async def ready_with(url: str, *parts: str) -> None:
