@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import httpx
 import psycopg
@@ -57,10 +58,10 @@ class Town:
         """The settings of a process in this one."""
         return Settings(**{name.removeprefix("DARKROOM_").lower(): value for name, value in self.env.items()})  # type: ignore[arg-type]  # they are checked there
 
-    async def submitted(self) -> None:
-        """Wait until a photo is with the provider, and that is written down."""
+    async def until(self, condition: LiteralString) -> None:
+        """Wait until the database says so."""
         async with await psycopg.AsyncConnection.connect(self.env["DARKROOM_DATABASE_URL"], autocommit=True) as raw:
-            while not await (await raw.execute("SELECT 1 FROM jobs WHERE state = 'submitted'")).fetchone():
+            while (await (await raw.execute(f"SELECT {condition}")).fetchone()) != (True,):
                 await asyncio.sleep(0.01)
 
     async def posts(self) -> int:
@@ -106,6 +107,7 @@ async def test_one_polls_and_another_takes_over(town: Town) -> None:
         first = await town.wrote("polls Telegram", "a", "b")
         ann = await town.person()
         assert "polls Telegram" not in (town.folder / {"a": "b", "b": "a"}[first]).read_text()
+        await town.until("NOT EXISTS (SELECT 1 FROM inbox WHERE done_at IS NULL)")  # else the lease must run out first
         {"a": a, "b": b}[first].kill()
         asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
         async with asyncio.timeout(TAKE_OVER_SECONDS):
@@ -140,7 +142,7 @@ async def test_a_worker_that_stops_leaves_its_work(town: Town, monkeypatch: pyte
         ann = await town.person()
         async with running(town.settings, Role.WORKER):
             asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
-            await town.submitted()
+            await town.until("EXISTS (SELECT 1 FROM jobs WHERE state = 'submitted')")
         worker = town.settings.model_copy(update={"http_port": port})
         async with running(worker, Role.WORKER):
             assert await once(ann, asked)
