@@ -27,16 +27,19 @@ log = structlog.get_logger()
 async def lead(db: Postgres, work: Callable[[], Awaitable[object]]) -> None:
     """Have `work` going on in one of all processes that call this, as long as that one lives; until cancelled.
 
-    What `work` raises is raised here, where the lock is held.
+    What `work` raises is raised here, where the lock was held.
     """
     while True:
         try:
             async with _leading(db) as raw:
                 log.info("this process polls Telegram")
-                await _until_lost(raw, work)
+                task = await _until_lost(raw, work)
         except psycopg.Error as error:
             log.warning("cannot hold the lock to poll Telegram", why=str(error))
             await asyncio.sleep(TRY_SECONDS)
+        else:
+            if not task.cancelled():
+                task.result()
 
 
 @asynccontextmanager
@@ -48,19 +51,18 @@ async def _leading(db: Postgres) -> AsyncIterator[Raw]:
         yield raw
 
 
-async def _until_lost(raw: Raw, work: Callable[[], Awaitable[object]]) -> None:
-    """Do the work as long as the server answers. Raises psycopg.Error when the connection is lost."""
+async def _until_lost(raw: Raw, work: Callable[[], Awaitable[object]]) -> asyncio.Future[object]:
+    """Do the work as long as the server answers, and give it. Raises psycopg.Error when the connection is lost."""
     task = asyncio.ensure_future(work())
     try:
         while not (await asyncio.wait([task], timeout=TRY_SECONDS))[0]:
             late = asyncio.get_running_loop().call_later(LOST_SECONDS, task.cancel)
             await _ask(raw, "SELECT true")
             late.cancel()
-        if not task.cancelled():
-            task.result()
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    return task
 
 
 async def _ask(raw: Raw, question: LiteralString) -> bool:
