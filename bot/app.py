@@ -37,7 +37,7 @@ async def running(settings: Settings, role: Role = Role.RUN) -> AsyncIterator[No
     async with AsyncExitStack() as stack:
         common = await open_common(settings, role, stack)
         work = await make_work(common)
-        front = await make_front(common, work.dispatch) if role.takes_updates else None
+        front = make_front(common, work.dispatch) if role.takes_updates else None
         if port := settings.web_port if front else settings.http_port:
             # Before Telegram is there: an orchestrator asks /healthz meanwhile.
             await stack.enter_async_context(_serving_web(common, front, port))

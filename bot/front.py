@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,10 +13,12 @@ import handlers
 from bot.common import Common
 from bot.house import make_house
 from bot.intake import ALLOWED_UPDATES, Intake, Processor, poll
+from handlers.albums import complete_overdue
 from handlers.commands import publish_commands, publish_profile
 from handlers.context import CONTEXT_TYPES, App, House
 from jobs.delivery import insist
 from jobs.dispatch import Dispatch
+from jobs.membership import Membership
 from storage import albums, calls, inbox, jobs, results
 from storage.database import Connection
 from storage.rates import Rates
@@ -48,8 +51,8 @@ class Front:
         self._house = house
         self._open = True
         queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1000)
-        self._intake = Intake(common.db, common.bot, queue, common.metrics)
-        self._processor = Processor(self._intake, holding=house.errands.holding)
+        self._intake = Intake(common.db, common.bot, queue, common.metrics, common.membership)
+        self._processor = Processor(self._intake)
         self.application = make_application(common.bot, queue, self._processor, house)
 
     async def accept(self, update: Mapping[str, Any]) -> bool:
@@ -59,9 +62,18 @@ class Front:
         return self._open
 
     async def start(self) -> None:
-        """Handle what comes, and what an earlier process left."""
+        """Handle what comes, and what other processes leave."""
         await self.application.start()
-        await self._intake.replay()
+        await self._intake.claim()
+        await complete_overdue(self.application)
+        if isinstance(self._common.membership, Membership):
+            self._common.membership.on_beat += [self._intake.claim, partial(complete_overdue, self.application)]
+            self._common.membership.on_lost.append(self._drop)
+
+    async def _drop(self) -> None:
+        """Leave all to the other processes, which took this one for dead."""
+        await self._house.errands.drop()
+        await self._processor.drop()
 
     def close(self) -> None:
         """Take no more."""
@@ -76,6 +88,7 @@ class Front:
         except TimeoutError:
             await self._processor.cut_short()
             log.warning("handlers cut short: their updates stay in the inbox")
+        await self._processor.shutdown()
 
     def chores(self) -> list[Coroutine[Any, Any, None]]:
         """Give what is to go on from now on."""
@@ -123,8 +136,8 @@ class Front:
             await asyncio.sleep(PRUNE_SECONDS)
 
 
-async def make_front(common: Common, dispatch: Dispatch) -> Front:
+def make_front(common: Common, dispatch: Dispatch) -> Front:
     """Make it, with the rooms that its handlers may call."""
     router = common.router if common.role.works else None
-    house = await make_house(common.settings, common.db, dispatch, common.words, router, common.metrics)
+    house = make_house(common.settings, common.db, dispatch, common.words, router, common.metrics)
     return Front(common, house)

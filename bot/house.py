@@ -52,14 +52,12 @@ def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Ale
     )
 
 
-async def make_house(
+def make_house(
     settings: Settings, db: Database, dispatch: Dispatch, words: Words, router: Router | None, alerts: Alerts
 ) -> House:
     """Give the rooms around the handlers; `router` is this process's, if it talks to providers."""
     terms, prices = make_terms(settings), make_prices(settings)
     rate = people.Rate(*settings.person_rate) if settings.person_rate else None
-    async with db.read() as conn:
-        blocked = await people.all_blocked(conn)
     return House(
         db=db,
         desk=Desk(db, dispatch, terms, prices.most, chat_limit=settings.chat_waiting, rate=rate),
