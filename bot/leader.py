@@ -35,7 +35,7 @@ async def lead(db: Postgres, work: Callable[[], Awaitable[object]]) -> None:
                 log.info("this process polls Telegram")
                 task = await _until_lost(raw, work)
         except psycopg.Error as error:
-            log.warning("cannot hold the lock to poll Telegram", why=str(error))
+            log.warning("cannot hold the lock to poll Telegram", why=str(error).partition("\n")[0])
             await asyncio.sleep(TRY_SECONDS)
         else:
             if not task.cancelled():
