@@ -64,11 +64,10 @@ class Town:
             while (await (await raw.execute(f"SELECT {condition}")).fetchone()) != (True,):
                 await asyncio.sleep(0.01)
 
-    async def posts(self) -> int:
-        """Count the paid requests."""
-        async with httpx.AsyncClient() as client:
-            report = (await client.get(f"{self.vendor.url}/vendor/report")).json()
-        return sum(picture["posts"] for picture in report["pictures"].values())
+    async def run(self, statement: LiteralString) -> None:
+        """Change the database behind the processes' backs."""
+        async with await psycopg.AsyncConnection.connect(self.env["DARKROOM_DATABASE_URL"], autocommit=True) as raw:
+            await raw.execute(statement)
 
     async def person(self) -> Person:
         """Make the acquaintance of somebody whom the bot has greeted."""
@@ -148,7 +147,29 @@ async def test_a_worker_that_stops_leaves_its_work(town: Town, monkeypatch: pyte
             assert await once(ann, asked)
             await ready_with(f"http://127.0.0.1:{port}", "database", "telegram", "provider")
     assert await find_differences(town.settings) == []
-    assert await town.posts() == 1
+    assert await posts(town.vendor) == 1
+
+
+async def test_taken_for_dead(town: Town) -> None:
+    """A process that the others have buried while it waited for a provider begins anew; the photo is done once."""
+    async with vendor.running(3.0) as slow:
+        settings = town.settings.model_copy(update={"gptge_url": slow.url})
+        async with running(settings):
+            ann = await town.person()
+            asked = await ann.send_photo(photo=PHOTO, caption="/enhance 2x")
+            await town.until("EXISTS (SELECT 1 FROM jobs WHERE state = 'submitted')")
+            await town.run("DELETE FROM processes")
+            assert await once(ann, asked)
+            await town.until("(SELECT epoch > 1 FROM jobs)")
+        assert await posts(slow) == 1
+    assert await find_differences(town.settings) == []
+
+
+async def posts(provider: vendor.Vendor) -> int:
+    """Count the paid requests."""
+    async with httpx.AsyncClient() as client:
+        report = (await client.get(f"{provider.url}/vendor/report")).json()
+    return sum(picture["posts"] for picture in report["pictures"].values())
 
 
 async def ready_with(url: str, *parts: str) -> None:
