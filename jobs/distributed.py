@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import procrastinate
 import psycopg
 import structlog
+from procrastinate.connector import Notify
 from procrastinate.job_context import AbortReason, JobContext
 
 from jobs.job import ENDED, State
@@ -29,6 +30,18 @@ LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 1.0  # before procrastinate's worker is started again, which ends when the server does
 POLL_SECONDS = 1.0
 log = structlog.get_logger()
+
+
+class _Connector(procrastinate.PsycopgConnector):
+    """procrastinate's, which goes on listening when the server was away; its own does not, and nobody notices."""
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        while True:
+            try:
+                await super().listen_notify(on_notification, channels)
+            except procrastinate.exceptions.ConnectorException as error:
+                log.warning("no word from the queue", cause=repr(error.__cause__))
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 class DistributedDispatch:
@@ -57,7 +70,7 @@ class DistributedDispatch:
         self._strays: set[int] = set()  # owned at the last sweep, and nobody here knew of them
         self._tasks: set[asyncio.Task[None]] = set()
         self.depth = 0
-        self._queue = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._queue = procrastinate.App(connector=_Connector())
         self._work_on = self._queue.task(name="work", queue="jobs", pass_context=True)(self._work)
 
     @property
@@ -121,6 +134,7 @@ class DistributedDispatch:
                     delete_jobs="always",
                     shutdown_graceful_timeout=0.0,
                     fetch_job_polling_interval=POLL_SECONDS,  # for a call whose NOTIFY came before the LISTEN
+                    abort_job_polling_interval=POLL_SECONDS,
                     update_heartbeat_interval=queue.BEAT_SECONDS,
                 )
             except (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as error:

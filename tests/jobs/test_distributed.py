@@ -21,9 +21,7 @@ from storage.opening import open_database
 from storage.postgres import Postgres
 from storage.tables import jobs
 from tests.jobs.support import Counts, Provider, Telegram, request
-from tests.postgres import postgres, server_url
-
-__all__ = ["postgres", "server_url"]
+from tests.postgres import Server
 
 COSTS = {"colorize": 1, "cutout": 2}
 _first = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
@@ -321,6 +319,22 @@ async def test_stray_is_let_go(town: Town) -> None:
     assert (await front.job(job))["owner"] is None
     await worker.dispatch.sweep()
     assert (await front.job(job))["owner"] == 0
+
+
+async def test_listens_again_after_a_restart(town: Town, postgres: Server) -> None:
+    """When the server was away the worker hears of new jobs as before, not only when it polls."""
+    front = await town.replica(working=False)
+    await town.replica(working=True)
+    await until(lambda: _listening(front))
+    await asyncio.to_thread(postgres.restart)
+    await until(lambda: _listening(front))
+    await front.accept(request())
+    await until(lambda: all_told(front))
+
+
+async def _listening(replica: Replica) -> bool:
+    sessions = sa.text("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%procrastinate%'")
+    return bool(await replica.db.look(lambda conn: conn.all(sessions)))
 
 
 async def test_places(town: Town) -> None:
