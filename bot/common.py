@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import httpx
 import structlog
+from httpx_aiohttp import AiohttpTransport
 from telegram.ext import ExtBot
 
 from bot.alerts import Alerts
 from bot.house import make_alerts
-from bot.outside import make_bot, make_files, make_providers
+from bot.outside import make_bot, make_providers, make_transport
 from bot.roles import Role
 from bot.settings import Settings
 from handlers.words import Words
@@ -44,7 +44,7 @@ class Common:
     membership: Membership | Alone
     words: Words
     bot: ExtBot[Any]
-    files: httpx.AsyncClient
+    files: AiohttpTransport
     metrics: Alerts
     router: Router
     tasks: tuple[asyncio.Task[None], ...]
@@ -59,7 +59,7 @@ async def open_common(settings: Settings, role: Role, stack: AsyncExitStack) -> 
     stack.push_async_callback(db.close)
     server = _as_server(db)
     gate = Rates(db) if server else None
-    words, bot, files = Words(), make_bot(settings, gate), await stack.enter_async_context(make_files())
+    words, bot, files = Words(), make_bot(settings, gate), await stack.enter_async_context(make_transport())
     metrics = make_alerts(settings, db, bot, words)
     providers = make_providers(settings)
     for provider in providers:

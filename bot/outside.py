@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from httpx_aiohttp import AiohttpTransport
 from telegram.ext import ExtBot
-from telegram.request import HTTPXRequest
 
 from bot.pacing import Pacer
+from bot.request import TransportRequest
 from imaging.gptge import GptGe
 from imaging.picwish import PicWish
 from imaging.transport import tls
@@ -37,7 +37,7 @@ def make_providers(settings: Settings) -> list[Provider]:
 
 
 def make_bot(settings: Settings, gate: Gate | None = None) -> ExtBot[Any]:
-    """Make the Telegram client: PTB on aiohttp's transport, which costs a quarter of httpx's own.
+    """Make the Telegram client.
 
     `gate` is what all processes that call Telegram keep together.
     """
@@ -45,22 +45,18 @@ def make_bot(settings: Settings, gate: Gate | None = None) -> ExtBot[Any]:
         settings.bot_token.get_secret_value(),
         base_url=f"{settings.bot_api_url}/bot",
         base_file_url=f"{settings.bot_api_url}/file/bot",
-        request=HTTPXRequest(connection_pool_size=256, read_timeout=30, pool_timeout=30, httpx_kwargs=_transport()),
-        get_updates_request=HTTPXRequest(httpx_kwargs=_transport()),
+        request=TransportRequest(make_transport(), seconds=30),
+        get_updates_request=TransportRequest(make_transport(), seconds=30),
         rate_limiter=Pacer(settings.telegram_rate, gate),
     )
 
 
-def make_files() -> httpx.AsyncClient:
-    """Make the client for what python-telegram-bot would load into memory: files, and updates as they came."""
-    return httpx.AsyncClient(timeout=30, **_transport())
+def make_transport() -> AiohttpTransport:
+    """Make connections to Telegram: httpx on aiohttp, which costs a quarter of httpx's own."""
+    return AiohttpTransport(verify=tls(), limits=httpx.Limits(max_connections=256))
 
 
 def _given(key: SecretStr | None) -> SecretStr:
     if key is None:  # settings.py refuses a provider without its key
         raise AssertionError
     return key
-
-
-def _transport() -> dict[str, Any]:
-    return {"transport": AiohttpTransport(verify=tls(), limits=httpx.Limits(max_connections=256))}

@@ -1,6 +1,7 @@
 """The pooled connections to one provider: httpx on aiohttp's transport, with every failure in our own tree.
 
-aiohttp's transport costs a fifth of the CPU of httpx's own. Its exceptions are told apart by their cause, because
+aiohttp's transport costs a fifth of the CPU of httpx's own, and is used without httpx's client, whose cookies and
+redirects nobody wants here. Its exceptions are told apart by their cause, because
 httpx-aiohttp 0.2 names nearly every broken connection ConnectTimeout.
 """
 
@@ -31,6 +32,7 @@ TIMEOUT: Final = httpx.Timeout(connect=5, read=30, write=30, pool=30)
 
 CONNECTIONS: Final = 100
 _exact_url: ContextVar[str] = ContextVar("exact_url")
+_HEADERS: Final = {"Accept-Encoding": "identity"}  # pictures do not shrink, and Content-Length keeps its meaning
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -75,7 +77,7 @@ async def _keep_url(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
     return await handler(request)
 
 
-def _client(timeout: httpx.Timeout, *, public: bool) -> httpx.AsyncClient:
+def _transport(*, public: bool) -> AiohttpTransport:
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls(), limit=CONNECTIONS, resolver=PublicResolver() if public else None),
@@ -83,11 +85,7 @@ def _client(timeout: httpx.Timeout, *, public: bool) -> httpx.AsyncClient:
             middlewares=(_keep_url,),
         )
 
-    return httpx.AsyncClient(
-        transport=AiohttpTransport(verify=tls(), client=session),
-        timeout=timeout,
-        headers={"Accept-Encoding": "identity"},  # pictures do not shrink, and Content-Length keeps its meaning
-    )
+    return AiohttpTransport(verify=tls(), client=session)
 
 
 class Connections:
@@ -96,15 +94,15 @@ class Connections:
     def __init__(self, url: str, timeout: httpx.Timeout = TIMEOUT) -> None:
         self.base = httpx.URL(url.rstrip("/"))
         self.timeout = timeout
-        self._own = _client(timeout, public=False)
-        self._public = _client(timeout, public=True)
+        self._own = _transport(public=False)
+        self._public = _transport(public=True)
 
     async def aclose(self) -> None:
         """Close both pools."""
         await self._own.aclose()
         await self._public.aclose()
 
-    def _pool_for(self, url: httpx.URL) -> httpx.AsyncClient:
+    def _pool_for(self, url: httpx.URL) -> AiohttpTransport:
         if self.is_own(url):
             return self._own
         if url.scheme not in ("http", "https") or not may_fetch(url.host):
@@ -133,20 +131,19 @@ class Connections:
         """
         pool = self._pool_for(url)
         read = read_seconds or self.timeout.read
-        timeout = httpx.Timeout(**{**self.timeout.as_dict(), "read": read})
         body = Body(upload[1], self.timeout.write or 0, read or 0) if upload else None
-        request = pool.build_request(
+        request = httpx.Request(
             method,
             url,
-            headers=headers,
+            headers=_HEADERS | (headers or {}),
             data=fields if upload else None,
             files={IMAGE_FILE: (upload[0], cast("BinaryIO", body), upload[2])} if upload else _parts(fields),
-            timeout=timeout,
+            extensions={"timeout": {**self.timeout.as_dict(), "read": read}},
         )
         _exact_url.set(str(url))
         try:
             async with body.deadline if body else nullcontext():
-                response = await pool.send(request, stream=True)
+                response = await pool.handle_async_request(request)
             try:
                 yield response
             finally:

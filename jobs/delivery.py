@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from jobs.job import Job, Piece, Sent
 DOWNLOAD_BYTES = 20 * 2**20
 """What Telegram's getFile gives at most (Bot API, getFile)."""
 
+_TIMEOUT = {"timeout": {"connect": 30.0, "read": 30.0, "pool": 30.0}}
 FIRST_ACTION_SECONDS = 0.4  # a reply quicker than this needs no "sending a photo…"
 ACTION_SECONDS = 4.5  # a chat action lasts 5 s (Bot API, sendChatAction)
 _GONE = ("chat not found", "peer_id_invalid", "user is deactivated", "group chat was deactivated", "bot was kicked")
@@ -61,7 +62,7 @@ class Delivery:
     def __init__(
         self,
         bot: Bot,
-        files: httpx.AsyncClient,
+        files: httpx.AsyncBaseTransport,
         say: Say,
         on_retry: Callable[[], None],
         buttons: Buttons | None = None,
@@ -91,7 +92,8 @@ class Delivery:
         into.seek(0)
         into.truncate()
         try:
-            async with self._files.stream("GET", file.file_path or "") as response:
+            request = httpx.Request("GET", file.file_path or "", extensions=_TIMEOUT)
+            async with aclosing(await self._files.handle_async_request(request)) as response:
                 response.raise_for_status()
                 async for piece in response.aiter_bytes(2**16):
                     into.write(piece)

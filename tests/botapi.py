@@ -9,7 +9,8 @@ import httpx
 from aiohttp import web
 from httpx_aiohttp import AiohttpTransport
 from telegram.ext import ExtBot
-from telegram.request import HTTPXRequest
+
+from bot.request import TransportRequest
 
 TOKEN = "123456:made-up-secret"
 CHAT = {"id": 7, "type": "private", "first_name": "A"}
@@ -116,7 +117,7 @@ async def bot_at(url: str) -> AsyncIterator[ExtBot[None]]:
         TOKEN,
         base_url=f"{url}/bot",
         base_file_url=f"{url}/file/bot",
-        request=HTTPXRequest(httpx_kwargs={"transport": AiohttpTransport()}),
+        request=TransportRequest(AiohttpTransport(), seconds=5),
     )
     try:
         yield bot
