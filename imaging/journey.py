@@ -15,8 +15,6 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-import stamina
-
 from imaging import codec, patience, refusals
 from imaging.errors import (
     Busy,
@@ -154,24 +152,23 @@ class Journey:
 
     async def _submit(self, lane: Lane) -> Task:
         """Send the paid POST until it surely arrived or may have. Raises OutcomeUnknown if it may have."""
-        async for attempt in stamina.retry_context(self._surely_not_taken(lane), attempts=patience.TRIES, timeout=None):
-            with attempt:
-                await lane.turn(Urgency.SUBMIT)
-                await self._checkpoint.submitting(lane.name)
-                try:
-                    task = await lane.submit(
-                        self._operation,
-                        self._upload,
-                        sync=self._sync,
-                        callback_url=self._call.url if self._call else None,
-                    )
-                except (Busy, Unsent):
-                    await self._checkpoint.unsubmitted()
-                    raise
-                except OutcomeUnknown:
-                    task = await self._heard(lane)
-                if task.task_id:
-                    await self._checkpoint.submitted(lane.name, task.task_id)
+        return await patience.insist(
+            lambda: self._submit_once(lane), self._surely_not_taken(lane), attempts=patience.TRIES
+        )
+
+    async def _submit_once(self, lane: Lane) -> Task:
+        await lane.turn(Urgency.SUBMIT)
+        await self._checkpoint.submitting(lane.name)
+        url = self._call.url if self._call else None
+        try:
+            task = await lane.submit(self._operation, self._upload, sync=self._sync, callback_url=url)
+        except (Busy, Unsent):
+            await self._checkpoint.unsubmitted()
+            raise
+        except OutcomeUnknown:
+            task = await self._heard(lane)
+        if task.task_id:
+            await self._checkpoint.submitted(lane.name, task.task_id)
         return task
 
     def _surely_not_taken(self, lane: Lane) -> Callable[[Exception], bool]:
@@ -219,23 +216,24 @@ class Journey:
 
     async def _ask(self, lane: Lane, task_id: str, urgency: Urgency) -> Task:
         """Ask for a task, which costs nothing and may be repeated."""
-        async for attempt in stamina.retry_context(patience.may_pass, attempts=patience.QUESTIONS, timeout=None):
-            with attempt:
-                task = await lane.query(self._operation, task_id, urgency)
-        return task
+        return await patience.insist(
+            lambda: lane.query(self._operation, task_id, urgency), patience.may_pass, attempts=patience.QUESTIONS
+        )
 
     async def _fetch(self, lane: Lane, task: Task) -> Result:
         """Download the result, asking for a new URL before each further try."""
-        lost = count(1)
+        lost, tries = count(1), count()
 
         def again(error: Exception) -> bool:
             return next(lost) < patience.DOWNLOADS if isinstance(error, ResultLost) else patience.may_pass(error)
 
-        async for attempt in stamina.retry_context(again, attempts=patience.QUESTIONS, timeout=None):
-            with attempt:
-                if attempt.num > 1 and task.task_id:
-                    task = await self._ask(lane, task.task_id, Urgency.SOON)
-                result = await lane.fetch(task)
+        async def fetch() -> Result:
+            nonlocal task
+            if next(tries) and task.task_id:
+                task = await self._ask(lane, task.task_id, Urgency.SOON)
+            return await lane.fetch(task)
+
+        result = await patience.insist(fetch, again, attempts=patience.QUESTIONS)
         return replace(result, changes=self._smaller.changes) if self._smaller else result
 
     async def _shrink(self) -> None:

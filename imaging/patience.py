@@ -1,10 +1,18 @@
-"""How often and how long the routing tries again. Seconds, unless it says otherwise."""
+"""How often and how long to try again, and how to. Seconds, unless it says otherwise."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import stamina
 
 from imaging.errors import BadReply, Busy, Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import timedelta
+
+T = TypeVar("T")
 
 TRIES: Final = 7
 """POSTs that surely were not taken; with stamina's pauses the last one is sent some 9 s after the first."""
@@ -37,3 +45,29 @@ REFUSED: Final = 60.0
 def may_pass(error: Exception) -> bool:
     """Say whether a question that costs nothing may have a better answer later."""
     return isinstance(error, Busy | Unavailable | BadReply) and not isinstance(error, Rejected)
+
+
+async def insist(
+    call: Callable[[], Awaitable[T]],
+    again: Callable[[Exception], bool | timedelta],
+    *,
+    attempts: int | None,
+    wait_initial: float = 0.1,
+    wait_max: float = 5.0,
+) -> T:
+    """Make a call until it succeeds, `attempts` times at most (None: for ever), farther and farther apart.
+
+    `again` is asked once about each failure: whether to try again, or after what time; else it is raised.
+    """
+    try:  # without stamina, which is not needed while nothing is wrong and would cost as much as a statement
+        return await call()
+    except Exception as error:  # noqa: BLE001  `again` says which may pass
+        first = error
+    async for attempt in stamina.retry_context(
+        on=again, attempts=attempts, timeout=None, wait_initial=wait_initial, wait_max=wait_max
+    ):
+        with attempt:
+            if attempt.num == 1:
+                raise first
+            result = await call()
+    return result

@@ -11,12 +11,11 @@ from typing import BinaryIO, Protocol, TypedDict, TypeVar
 
 import aiohttp
 import httpx
-import stamina
 from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, InputMediaPhoto, Message, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from imaging import codec
+from imaging import codec, patience
 from imaging.errors import NotAPicture, PictureTooLarge
 from imaging.operations import Colorize, Enhance
 from imaging.results import IN_MEMORY, Result
@@ -95,7 +94,7 @@ class Delivery:
             request = httpx.Request("GET", file.file_path or "", extensions=_TIMEOUT)
             async with aclosing(await self._files.handle_async_request(request)) as response:
                 response.raise_for_status()
-                async for piece in response.aiter_bytes(2**16):
+                async for piece in response.aiter_bytes():
                     into.write(piece)
                     if into.tell() > DOWNLOAD_BYTES:
                         raise PictureTooLarge(megabytes=DOWNLOAD_BYTES // 2**20)
@@ -272,23 +271,13 @@ def _reply_to(job: Job) -> ReplyParameters | None:
 
 async def insist(call: Callable[[], Awaitable[T]], on_retry: Callable[[], None] | None = None) -> T:
     """Make a call to Telegram until it answers; the caller decides how long. What cannot pass is raised."""
-    try:  # without stamina, which is not needed while nothing is wrong and would cost as much as a statement
-        return await call()
-    except TelegramError as error:
-        first = error
-    async for attempt in stamina.retry_context(
-        on=_wait_for, attempts=None, timeout=None, wait_initial=0.5, wait_max=60
-    ):
-        with attempt:
-            try:
-                if attempt.num == 1:
-                    raise first
-                result = await call()
-            except TelegramError as error:
-                if on_retry is not None and _is_outage(error):
-                    on_retry()
-                raise
-    return result
+
+    def again(error: Exception) -> bool | timedelta:
+        if on_retry is not None and _is_outage(error):
+            on_retry()
+        return _wait_for(error)
+
+    return await patience.insist(call, again, attempts=None, wait_initial=0.5, wait_max=60)
 
 
 def _wait_for(error: Exception) -> bool | timedelta:
