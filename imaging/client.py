@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import quote
@@ -14,8 +13,6 @@ from imaging.provider import Link, Task, Upload
 from imaging.transport import TIMEOUT, Connections
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import httpx
     from pydantic import SecretStr
 
@@ -111,20 +108,6 @@ class HttpProvider(ABC):
         """Download what a done task made; the caller closes it. Raises ResultLost, Unavailable."""
         return await results.fetch(self._connections, task.image, task.mask, task.pictures)
 
-    @asynccontextmanager
-    async def _send(
-        self, method: str, path: str, fields: dict[str, str] | None, upload: Upload | None, *, sync: bool
-    ) -> AsyncIterator[httpx.Response]:
-        async with self._connections.send(
-            method,
-            self._connections.base.copy_with(raw_path=(self._connections.base.path.rstrip("/") + path).encode()),
-            headers=self._headers(),
-            fields=fields,
-            upload=(upload.filename, upload.file, upload.content_type) if upload else None,
-            read_seconds=SYNC_SECONDS if sync else None,
-        ) as response:
-            yield response
-
     async def _ask(
         self,
         method: str,
@@ -134,7 +117,14 @@ class HttpProvider(ABC):
         upload: Upload | None = None,
         sync: bool = False,
     ) -> Answer:
-        async with self._send(method, path, fields, upload, sync=sync) as response:
+        async with self._connections.send(
+            method,
+            self._connections.at(path),
+            headers=self._headers(),
+            fields=fields,
+            upload=(upload.filename, upload.file, upload.content_type) if upload else None,
+            read_seconds=SYNC_SECONDS if sync else None,
+        ) as response:
             raw, pictures = await self._read(response)
             wait = refusals.retry_after(response.headers.get("Retry-After"))
             return Answer(response.status_code, raw, wait, pictures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeAlias, cast
 
@@ -81,6 +82,7 @@ def new_spool() -> BinaryIO:
     return cast("BinaryIO", SpooledTemporaryFile(IN_MEMORY))
 
 
+@lru_cache(maxsize=64)
 def read_url(text: str) -> httpx.URL:
     """Read a result's URL. Raises ResultLost when it is none."""
     try:

@@ -11,7 +11,7 @@ import asyncio
 import os
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import aiohttp
@@ -93,9 +93,14 @@ class Connections:
 
     def __init__(self, url: str, timeout: httpx.Timeout = TIMEOUT) -> None:
         self.base = httpx.URL(url.rstrip("/"))
+        self.at = lru_cache(maxsize=256)(self._at)
         self.timeout = timeout
         self._own = _transport(public=False)
         self._public = _transport(public=True)
+
+    def _at(self, path: str) -> httpx.URL:
+        """Give the URL of a path below the base, whose escapes stay as they are."""
+        return self.base.copy_with(raw_path=(self.base.path.rstrip("/") + path).encode())
 
     async def aclose(self) -> None:
         """Close both pools."""

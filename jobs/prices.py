@@ -38,8 +38,7 @@ class Prices:
 async def few_left(db: Database, terms: Terms, job: Job) -> int | None:
     """Give how many credits the job's chat has left if they are few, else None."""
     try:
-        async with db.read() as conn:
-            left = (await quota(conn, job.chat_id, terms)).left
+        left = (await db.look(lambda conn: quota(conn, job.chat_id, terms))).left
     except db.Error:  # a courtesy must not keep a result from its person
         return None
     return left if left is not None and left <= FEW else None
