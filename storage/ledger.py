@@ -164,8 +164,8 @@ async def _close(conn: Connection, job_id: int, kind: str, actual: int | None, n
     )
     if row is None:
         return None
-    balance = await conn.one(_balance, chat=held["chat_id"])
-    if balance is not None and back:
+    balance = await conn.one(_balance, chat=held["chat_id"]) if back else None
+    if balance is not None:
         await conn.all(
             _put,
             chat_id=held["chat_id"],

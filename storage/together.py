@@ -1,4 +1,4 @@
-"""How statements reach SQLite: one by one through its driver, or a group of transactions in one visit to its thread."""
+"""How statements reach SQLite: one by one through its driver's thread, or at once in this one."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ class Driver(Protocol):
 
 
 class _AtOnce:
-    """A driver for work that runs in the driver's thread already: it never waits."""
+    """A driver for work that runs in this thread: it never waits."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -61,7 +61,7 @@ class SqliteConnection(Connection):
 
 
 def run_at_once(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Do work in this thread; each statement sees what was committed before it."""
+    """Do work without ever waiting; each statement sees what was committed before it."""
     try:
         next(work(SqliteConnection(_AtOnce(connection))).__await__())
     except StopIteration as end:
@@ -71,16 +71,8 @@ def run_at_once(connection: sqlite3.Connection, work: Work[T]) -> T:
 
 
 def run_together(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Any]:
-    """Do a group of work in one transaction; give the result of each, or the exception that undid it alone."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        outcomes = [_run_one(connection, work) for work in works]
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return outcomes
+    """Do a group of work in the open transaction; give the result of each, or the exception that undid it alone."""
+    return [_run_one(connection, work) for work in works]
 
 
 def _run_one(connection: sqlite3.Connection, work: Work[Any]) -> object:
