@@ -20,7 +20,6 @@ from jobs.delivery import insist
 from jobs.dispatch import Dispatch
 from jobs.membership import Membership
 from storage import albums, calls, inbox, jobs, results
-from storage.database import Connection
 from storage.rates import Rates
 
 HANDLERS_SECONDS = 2.0  # grace for handlers in the middle of an answer
@@ -121,18 +120,19 @@ class Front:
         while True:
             now = time.time()
             before = now - self._common.settings.keep_days * 86_400
-
-            async def write(conn: Connection, before: float = before, now: float = now) -> None:
-                await inbox.prune(conn, before)
-                await jobs.prune(conn, before)
-                await albums.prune(conn, before)
-                await results.prune(conn, max(before, now - results.KEEP_SECONDS))
-                if self._common.server:
-                    await calls.prune(conn, now - calls.KEEP_SECONDS)
-
-            await self._common.db.persist(write)
+            db = self._common.db
+            try:
+                async with db.begin() as conn:
+                    await inbox.prune(conn, before)
+                    await jobs.prune(conn, before)
+                    await albums.prune(conn, before)
+                    await results.prune(conn, max(before, now - results.KEEP_SECONDS))
+                    if self._common.server:
+                        await calls.prune(conn, now - calls.KEEP_SECONDS)
+            except db.Error as error:
+                log.warning("nothing pruned this time", why=str(error))
             if self._common.server:
-                await Rates(self._common.db).prune()
+                await Rates(db).prune()
             await asyncio.sleep(PRUNE_SECONDS)
 
 
