@@ -34,7 +34,10 @@ class Database(ABC):
 
     @abstractmethod
     async def transact(self, work: Work[T]) -> T:
-        """Run `work` in a write transaction, which is safe on return, cancelled or not; give what it gives."""
+        """Run `work` in a write transaction, which is safe on return, cancelled or not; give what it gives.
+
+        For statements that find their rows by an index: the event loop waits for them (`begin` is for the others).
+        """
 
     async def persist(self, work: Work[T]) -> T:
         """Run `work` like `transact`, again and again while the database is locked, full or away.
@@ -57,7 +60,7 @@ class Database(ABC):
 
     @abstractmethod
     async def look(self, work: Work[T]) -> T:
-        """Run `work` on a connection that only reads: cheaper than `read` for several statements."""
+        """Run `work` on a connection that only reads: cheaper than `read`, for what `transact` is for."""
 
     @abstractmethod
     async def ping(self) -> None:
