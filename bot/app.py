@@ -57,7 +57,8 @@ async def running(settings: Settings, role: Role = Role.RUN) -> AsyncIterator[No
         if front:
             stack.callback(front.close)
         gc.collect()
-        gc.freeze()  # what is here now stays; looking for garbage takes a tenth of all CPU
+        gc.freeze()  # what is here now stays
+        gc.set_threshold(10_000)  # jobs leave no garbage in circles, and looking for it takes a tenth of all CPU
         updates = ("webhook" if settings.public_url else "polling") if front else "none"
         log.info("ready", bot=common.bot.username, role=role.value, updates=updates)
         yield
