@@ -1,9 +1,10 @@
 """The way in: every update stands in the inbox before Telegram hears that it arrived, and stays until it is handled."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Coroutine, Sequence
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict
 from weakref import WeakValueDictionary
@@ -201,17 +202,19 @@ class Processor(BaseUpdateProcessor):
         await self._intake.close()
 
 
-async def poll(bot: Bot, client: httpx.AsyncClient, intake: Intake) -> None:
+async def poll(bot: Bot, transport: httpx.AsyncBaseTransport, intake: Intake) -> None:
     """Ask Telegram for updates until cancelled; what was written down is confirmed with the next question."""
     offset = 0
     while True:
         try:
-            response = await client.post(
+            request = httpx.Request(
+                "POST",
                 f"{bot.base_url}/getUpdates",
                 json={"offset": offset, "timeout": POLL_SECONDS, "allowed_updates": ALLOWED_UPDATES},
-                timeout=httpx.Timeout(10, read=POLL_SECONDS + 10),
+                extensions={"timeout": httpx.Timeout(10, read=POLL_SECONDS + 10).as_dict()},
             )
-            body = response.json()
+            async with aclosing(await transport.handle_async_request(request)) as response:
+                body = json.loads(await response.aread())
             updates = _updates(body)
         except (httpx.HTTPError, aiohttp.ClientError, ValueError, RecursionError) as error:
             # The address holds the token: the exception itself goes nowhere. What is no HTTP leaves httpx-aiohttp 0.2

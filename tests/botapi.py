@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 from aiohttp import web
 from httpx_aiohttp import AiohttpTransport
 from telegram.ext import ExtBot
@@ -126,5 +125,6 @@ async def bot_at(url: str) -> AsyncIterator[ExtBot[None]]:
             await request.shutdown()
 
 
-def client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=10, transport=AiohttpTransport())
+def client() -> AiohttpTransport:
+    """Give what downloads files and polls, as the program makes it."""
+    return AiohttpTransport()

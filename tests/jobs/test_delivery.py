@@ -13,7 +13,6 @@ from typing import BinaryIO
 import pytest
 import stamina
 from aiohttp import web
-from httpx_aiohttp import AiohttpTransport
 from telegram.error import NetworkError
 
 from imaging.errors import NotAPicture, PictureTooLarge
@@ -22,7 +21,7 @@ from jobs import delivery
 from jobs.delivery import DOWNLOAD_BYTES, Delivery
 from jobs.job import Job, Piece, State
 from jobs.runner import ChatGoneError, ChatMovedError, UndeliverableError
-from tests.botapi import TOKEN, BotApi, answer, bot_api, bot_at, error
+from tests.botapi import TOKEN, BotApi, answer, bot_api, bot_at, client, error
 from tests.jobs.support import make_result, picture
 
 SECRET = TOKEN.partition(":")[2]
@@ -47,7 +46,7 @@ async def post() -> AsyncIterator[Post]:
     def say(language: str | None, key: str, /, **params: str | int) -> str:
         return f"{language}:{key}{params or ''}"
 
-    async with bot_api() as api, bot_at(api.url) as bot, AiohttpTransport() as files:
+    async with bot_api() as api, bot_at(api.url) as bot, client() as files:
         yield Post(api, Delivery(bot, files, say, lambda: retries.append(None)), retries)
 
 
