@@ -97,8 +97,7 @@ async def door(update: Update, context: Context) -> None:
         return
     if update.message and (update.message.successful_payment or update.message.refunded_payment):
         return  # whoever paid gets what was paid for, whatever has become of them since
-    async with context.house.db.read() as conn:
-        met = await preferences.meet(conn, chat.id, _acting(update))
+    met = await context.house.db.look(lambda conn: preferences.meet(conn, chat.id, _acting(update)))
     if not is_admin(update, context):
         if met.chat_blocked and chat.type != ChatType.PRIVATE:
             await leave(context, chat)
