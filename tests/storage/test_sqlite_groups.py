@@ -53,7 +53,7 @@ async def test_a_full_disk_undoes_the_group_and_says_so_to_all(db: Sqlite) -> No
 
 
 async def test_work_may_wait_for_nothing_but_its_connection(db: Sqlite) -> None:
-    """Work runs in the driver's thread, where nothing else can be awaited: that is a mistake, and loud."""
+    """Work is done at once, and nothing else can be awaited in it: that is a mistake, and loud."""
 
     async def work(conn: Connection) -> None:
         await raw(conn, INSERT, "a")
