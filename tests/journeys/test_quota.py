@@ -20,11 +20,11 @@ async def test_twelve_at_once_on_an_allowance_of_three(closed_house: House) -> N
             lambda message: message.by_bot and (message.has_file or "used up" in message.words), count=12, after=first
         )
         assert sum(message.has_file for message in said) == 3
-        async with closed_house.database() as db, db.read() as conn:
-            had = await ledger.quota(conn, ann.chat.id, ledger.Terms(3))
-            kinds = [entry.kind for entry in await ledger.entries(conn, ann.chat.id, 20)]
-        assert (had.used, had.left) == (3, 0)
-        assert (kinds.count("hold"), kinds.count("settle"), kinds.count("release")) == (3, 3, 0)
+    async with closed_house.database() as db, db.read() as conn:
+        had = await ledger.quota(conn, ann.chat.id, ledger.Terms(3))
+        kinds = [entry.kind for entry in await ledger.entries(conn, ann.chat.id, 20)]
+    assert (had.used, had.left) == (3, 0)
+    assert (kinds.count("hold"), kinds.count("settle"), kinds.count("release")) == (3, 3, 0)
 
 
 async def test_the_operators_cap_holds_over_all_chats(closed_house: House) -> None:
