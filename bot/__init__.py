@@ -7,9 +7,11 @@ import sys
 # python-telegram-bot's coming type for times, chosen now: otherwise every 429 logs a deprecation warning.
 os.environ.setdefault("PTB_TIMEDELTA", "1")
 
-if "rich" not in sys.modules:
-    # These import rich, if it is there, for what a bot at rest never draws: 4 MB.
-    sys.modules["rich"] = None  # type: ignore[assignment]  # None: "import rich" raises ImportError (sys.modules)
+_DRAWING = [name for name in ("rich", "pygments") if name not in sys.modules]
+if _DRAWING:
+    # These import both, if they are there, for what a bot at rest never draws: 4 MB.
+    sys.modules |= dict.fromkeys(_DRAWING)  # type: ignore[arg-type]  # None: importing it raises ImportError (sys.modules)
     for name in ("httpx", "structlog", "typer"):
         importlib.import_module(name)
-    del sys.modules["rich"]
+    for name in _DRAWING:
+        del sys.modules[name]
