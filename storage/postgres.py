@@ -1,9 +1,11 @@
 """PostgreSQL: any number of processes on any number of machines write to one database."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import psycopg
 import sqlalchemy as sa
@@ -26,6 +28,9 @@ POOL = 12
 POOL_SECONDS = 10.0
 """How long one is waited for."""
 
+CHECK_SECONDS = 1.0
+"""So long a connection is taken for sound without a round trip; a transaction that finds it broken is done again."""
+
 AGAIN_SECONDS = 5.0
 """How long a transaction is tried again that a deadlock or a restart of the server undid."""
 
@@ -40,6 +45,19 @@ class _AnyText(StrDumperUnknown):
 
     def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\0", "\ufffd"))
+
+
+def _checks() -> Callable[[Raw], Awaitable[None]]:
+    """Have each connection tried before it is used that was not in use lately: the server may be gone, or new."""
+    last: WeakKeyDictionary[Raw, float] = WeakKeyDictionary()
+
+    async def check(raw: Raw) -> None:
+        now = time.monotonic()
+        if now - last.get(raw, float("-inf")) > CHECK_SECONDS:
+            await AsyncConnectionPool.check_connection(raw)
+        last[raw] = now
+
+    return check
 
 
 async def _configure(raw: Raw) -> None:
@@ -104,7 +122,7 @@ class Postgres(Database):
             min_size=1,
             max_size=POOL,
             timeout=POOL_SECONDS,
-            check=AsyncConnectionPool.check_connection,
+            check=_checks(),
             configure=_configure,
             open=False,
         )
