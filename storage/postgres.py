@@ -132,7 +132,7 @@ class Postgres(Database):
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresConnection]:
         """Give a write transaction: committed at the end, rolled back on any exception."""
-        async with self.pool.connection() as raw, raw.transaction():
+        async with self._sound() as raw, raw.transaction():
             yield PostgresConnection(raw)
 
     async def transact(self, work: Work[T]) -> T:
@@ -156,33 +156,46 @@ class Postgres(Database):
         except psycopg.Error as error:
             if not self.passes(error):
                 raise
+        await self.pool.check()  # one that is broken is seldom alone
         async for attempt in stamina.retry_context(on=self.passes, attempts=None, timeout=AGAIN_SECONDS):
             with attempt:
                 result = await once()
         return result
 
     async def _once(self, work: Work[T]) -> T:
-        async with self.begin() as conn:
-            return await work(conn)
+        async with self.pool.connection() as raw, raw.transaction():
+            return await work(PostgresConnection(raw))
+
+    @asynccontextmanager
+    async def _sound(self) -> AsyncIterator[Raw]:
+        """Give a connection to whoever cannot begin again with another: one that the server knows."""
+        while True:
+            async with self.pool.connection() as raw:
+                try:
+                    await AsyncConnectionPool.check_connection(raw)
+                except psycopg.OperationalError:
+                    continue  # the pool throws it away
+                yield raw
+                return
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresConnection]:
         """Give a connection; each statement sees what was committed before it."""
-        async with self.pool.connection() as raw:
+        async with self._sound() as raw:
             yield PostgresConnection(raw)
 
     async def look(self, work: Work[T]) -> T:
         """Run `work` on one connection of the pool."""
 
         async def once() -> T:
-            async with self.read() as conn:
-                return await work(conn)
+            async with self.pool.connection() as raw:
+                return await work(PostgresConnection(raw))
 
         return await self._again(once)
 
     async def ping(self) -> None:
         """Find out whether the database answers."""
-        async with self.pool.connection() as raw:
+        async with self._sound() as raw:
             await raw.execute("SELECT 1 FROM jobs LIMIT 1")
 
     async def close(self) -> None:
