@@ -23,13 +23,27 @@ BOT = ("bot",)
 
 
 @dataclass
-class House:
-    """Telegram and the provider, which stay, and the bot, which comes and goes."""
+class Outside:
+    """Telegram and the provider, which stay; a folder for logs; and the settings a bot is to be started with."""
 
     tg: Telegram
     vendor: httpx.AsyncClient
     folder: Path
     env: dict[str, str]
+
+    async def order(self, picture: str, **wrongs: Sequence[str]) -> None:
+        """Let the vendor misbehave with a picture (by its hash): see vendor.py."""
+        await self.vendor.post("/vendor/order", content=json.dumps({"picture": picture, **wrongs}))
+
+    async def report(self, *, posts: int = 0) -> dict[str, Any]:
+        """Ask the vendor what came, once there were so many POSTs."""
+        return (await self.vendor.get("/vendor/report", params={"posts": posts})).json()  # type: ignore[no-any-return]  # JSON
+
+
+@dataclass(kw_only=True)
+class House(Outside):
+    """And the bot, which comes and goes."""
+
     program: Sequence[str]
     bot: asyncio.subprocess.Process | None = None
     exit_code: int | None = None
@@ -96,14 +110,6 @@ class House:
             return True
         return bool(self.rows("SELECT 1 FROM inbox WHERE done_at IS NULL LIMIT 1"))
 
-    async def order(self, picture: str, **wrongs: Sequence[str]) -> None:
-        """Let the vendor misbehave with a picture (by its hash): see vendor.py."""
-        await self.vendor.post("/vendor/order", content=json.dumps({"picture": picture, **wrongs}))
-
-    async def report(self, *, posts: int = 0) -> dict[str, Any]:
-        """Ask the vendor what came, once there were so many POSTs."""
-        return (await self.vendor.get("/vendor/report", params={"posts": posts})).json()  # type: ignore[no-any-return]  # JSON
-
 
 @asynccontextmanager
 async def chaos_house(
@@ -115,6 +121,20 @@ async def chaos_house(
     **settings: str,
 ) -> AsyncIterator[House]:
     """Start sandbox and vendor, not the bot; `settings` are more DARKROOM_ settings, in lower case."""
+    settings = {"database_url": f"sqlite:///{folder / 'darkroom.db'}", **settings}
+    async with outside(folder, seconds=seconds, answer=answer, **settings) as there:
+        house = House(there.tg, there.vendor, folder, there.env, program=program)
+        try:
+            yield house
+        finally:
+            await house.stop()
+
+
+@asynccontextmanager
+async def outside(
+    folder: Path, *, seconds: tuple[float, float], answer: tuple[float, float], **settings: str
+) -> AsyncIterator[Outside]:
+    """Start sandbox and vendor; see `chaos_house`."""
     folder.mkdir(parents=True, exist_ok=True)
     ports = [folder / "sandbox.port", folder / "vendor.port"]
     spans = ["--seconds", *map(str, seconds), "--answer", *map(str, answer)]
@@ -137,11 +157,8 @@ async def chaos_house(
             "DARKROOM_DAILY_ALLOWANCE": "1000",
             "DARKROOM_JOB_TIMEOUT": "60",
             "DARKROOM_LOG_FORMAT": "json",
-            "DARKROOM_DATABASE_URL": f"sqlite:///{folder / 'darkroom.db'}",
             **{f"DARKROOM_{name.upper()}": value for name, value in settings.items()},
         }
         tg = await stack.enter_async_context(Telegram(telegram, TOKEN))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=vendor, timeout=60))
-        house = House(tg, client, folder, env, program)
-        stack.push_async_callback(house.stop)
-        yield house
+        yield Outside(tg, client, folder, env)

@@ -10,7 +10,8 @@ that results can be told apart. What goes wrong is ordered per picture, so that 
 
 Orders: post: busy (429) · broken (500) · unauthorized · reset (cut before taking it) · lost (taken, then cut) ·
 hang (taken, no answer) · garbage, html (taken). get: busy · broken · reset · hang · garbage · html · gone (404).
-result: truncated · expired (403) · html · garbage · broken · reset. task: the state it ends in.
+result: truncated · expired (403) · html · garbage · broken · reset. task: the state it ends in. seconds: how long it
+takes. Whoever gave a callback_url is called once, when the task has ended.
 """
 
 import argparse
@@ -23,12 +24,12 @@ import signal
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, web
 from PIL import Image
 
 HTTP_CODES = {"busy": 429, "broken": 500, "unauthorized": 401, "gone": 404, "expired": 403}
@@ -69,6 +70,7 @@ class Vendor:
         self._tasks: dict[str, Task] = {}
         self._thrown: Counter[str] = Counter()
         self._came = asyncio.Event()
+        self._calls: set[asyncio.Task[None]] = set()
         self._results = {extension: _blank(extension) for extension in ("jpg", "png", "webp")}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -107,15 +109,26 @@ class Vendor:
         task_id = f"{self._random.getrandbits(128):032x}"
         extension = fields.get("format") or OPERATION_DEFAULTS.get(operation, "jpg")
         state = int(self._wrong(picture, "task") or 1)
-        ends = time.monotonic() + self._random.uniform(*self._seconds)
+        ends = time.monotonic() + float(self._wrong(picture, "seconds") or self._random.uniform(*self._seconds))
         self._tasks[task_id] = Task(sha, extension.replace("jpeg", "jpg"), state, ends)
         picture.tasks += 1
+        if "callback_url" in fields:
+            call = asyncio.create_task(self._call(fields["callback_url"], task_id))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
         if fields.get("sync") == "1":
             await asyncio.sleep(ends - time.monotonic())
         await asyncio.sleep(self._random.uniform(*self._answer))
         if wrong == "hang":
             await asyncio.sleep(LONGEST)
         return self._misbehave(request, wrong) if wrong else self._shape(task_id)
+
+    async def _call(self, url: str, task_id: str) -> None:
+        """Say that a task has ended; whoever is not there does not hear of it."""
+        await asyncio.sleep(self._tasks[task_id].ends - time.monotonic())
+        with suppress(ClientError, TimeoutError):
+            async with ClientSession() as session, session.post(url, json={"task_id": task_id}):
+                pass
 
     async def _query(self, request: web.BaseRequest, task_id: str) -> web.StreamResponse:
         task = self._tasks.get(task_id)

@@ -1,0 +1,223 @@
+"""Many processes on one PostgreSQL, behind a balancer: each can be killed, told to end, frozen and started anew."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tests import postgres
+from tests.journeys.chaos_balancer import Balancer, balancing
+from tests.journeys.chaos_evidence import WITNESSES
+from tests.journeys.chaos_house import Outside, Row, outside
+from tests.journeys.chaos_scenes import free_port
+from tests.journeys.stage import STOP_SECONDS, TOKEN
+
+READY_SECONDS = 60.0
+QUIET_SECONDS = 90.0
+
+
+@dataclass
+class Replica:
+    """A place for a process: `lives` counts the processes it had, `frozen` those that were stopped for a while."""
+
+    name: str
+    role: str
+    port: int
+    lives: int = 0
+    child: asyncio.subprocess.Process | None = None
+    frozen: bool = False
+
+    @property
+    def life(self) -> str:
+        """The name of the process that it has now."""
+        return f"{self.name}.{self.lives}"
+
+    @property
+    def runs(self) -> asyncio.subprocess.Process:
+        """The process. Raises RuntimeError if it ended by itself."""
+        if self.child is None or self.child.returncode is not None:
+            message = f"{self.life} ended by itself: see {self.name}.log"
+            raise RuntimeError(message)
+        return self.child
+
+
+@dataclass(kw_only=True)
+class Fleet(Outside):
+    """The replicas, their database server and their balancer; `ends` says how lives ended, or that they were frozen."""
+
+    server: postgres.Server
+    url: str
+    balancer: Balancer
+    replicas: list[Replica]
+    ends: dict[str, str] = field(default_factory=dict)
+    exit_codes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int | None:
+        """0 when all that were told to end did so."""
+        return max(map(abs, self.exit_codes.values()), default=None)
+
+    async def start(self, replica: Replica) -> None:
+        """Start a process in a replica's place; the server knows whose connections are its."""
+        replica.lives += 1
+        own = {"DARKROOM_HTTP_PORT": str(replica.port), "PGOPTIONS": f"-c darkroom.life={replica.life}"}
+        with (self.folder / f"{replica.name}.log").open("ab") as log:
+            replica.child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot", replica.role),
+                env={**os.environ, **self.env, **own},
+                stdout=log,
+                stderr=log,
+            )
+
+    async def start_all(self) -> None:
+        """Start a process in each place that has none, all at once."""
+        await asyncio.gather(*(self.start(each) for each in self.replicas if each.child is None))
+
+    async def ready(self) -> None:
+        """Wait until each process has registered in the database and the web ones listen."""
+        async with asyncio.timeout(READY_SECONDS):
+            for each in self.replicas:
+                while not await _listens(each.port) or not self._registered(each.life):
+                    _ = each.runs
+                    await asyncio.sleep(0.1)
+
+    async def kill(self, replica: Replica) -> None:
+        """End a process as a power cut would."""
+        replica.runs.kill()
+        await self._gone(replica, "SIGKILL")
+
+    async def stop(self, replica: Replica) -> None:
+        """Ask a process to end, as a deployment does; it has its time."""
+        replica.runs.send_signal(signal.SIGTERM)
+        code = await self._gone(replica, "SIGTERM", STOP_SECONDS)
+        self.exit_codes[replica.life] = code
+
+    async def _gone(self, replica: Replica, how: str, seconds: float | None = None) -> int:
+        child = replica.runs
+        try:
+            code = await asyncio.wait_for(child.wait(), seconds)
+        except TimeoutError:
+            child.kill()
+            code = await child.wait()
+            how = "SIGKILL"
+        self.ends[replica.life] = how
+        replica.child = None
+        return code
+
+    def freeze(self, replica: Replica) -> None:
+        """Stop a process where it stands; it keeps its connections and hears nothing."""
+        replica.runs.send_signal(signal.SIGSTOP)
+        replica.frozen = True
+        self.ends[replica.life] = "SIGSTOP"
+
+    def thaw(self, replica: Replica) -> None:
+        """Let it go on as if no time had passed."""
+        replica.runs.send_signal(signal.SIGCONT)
+        replica.frozen = False
+
+    async def end(self) -> None:
+        """Ask all processes to end."""
+        for each in self.replicas:
+            if each.frozen:
+                self.thaw(each)
+        living = [each for each in self.replicas if each.child is not None]
+        await asyncio.gather(*(self.stop(each) for each in living))
+
+    def rows(self, query: str, **values: object) -> list[Row]:
+        """Ask the database. Raises psycopg.OperationalError while it is away."""
+        with psycopg.connect(self.url, autocommit=True, row_factory=dict_row, connect_timeout=5) as db:
+            return db.execute(query.encode(), values or None).fetchall()
+
+    def watch(self) -> None:
+        """Have the database write down who takes what over: see chaos_evidence."""
+        with psycopg.connect(self.url, autocommit=True) as db:
+            db.execute(WITNESSES)
+
+    def bury(self, replica: Replica) -> None:
+        """Say that a process beat a minute ago for the last time: what the others think of a dead one 10 s later."""
+        query = "UPDATE processes SET beat_at = beat_at - 60 WHERE id = %(id)s RETURNING id"
+        assert self.rows(query, id=self.number(replica.life))
+
+    def number(self, life: str) -> int:
+        """Give the newest id under which a process has registered; 0 while it has none."""
+        found = self.rows("SELECT max(process) AS id FROM chaos_lives WHERE life = %(life)s", life=life)
+        return int(found[0]["id"] or 0)
+
+    def _registered(self, life: str) -> bool:
+        try:
+            return bool(self.number(life))
+        except psycopg.OperationalError:
+            return False
+
+    async def quiet(self) -> bool:
+        """Wait until nothing is left to do anywhere; False when that takes too long."""
+        try:
+            async with asyncio.timeout(QUIET_SECONDS):
+                while await self._busy():
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _busy(self) -> bool:
+        if (await self.tg.do("bot", token=TOKEN))["pending"]:
+            return True
+        query = """
+            SELECT 1 FROM jobs WHERE told = 0 UNION ALL SELECT 1 FROM inbox WHERE done_at IS NULL
+            UNION ALL SELECT 1 FROM albums WHERE due_at IS NOT NULL LIMIT 1
+        """
+        return bool(self.rows(query))
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+@asynccontextmanager
+async def chaos_fleet(
+    folder: Path,
+    roles: Sequence[str],
+    *,
+    webhook: bool = True,
+    seconds: tuple[float, float] = (0.1, 1.2),
+    answer: tuple[float, float] = (0.0, 0.4),
+    durable: bool = True,
+    **settings: str,
+) -> AsyncIterator[Fleet]:
+    """Start sandbox, vendor, PostgreSQL and balancer, and no process of the bot; its database is empty.
+
+    `settings` are more DARKROOM_ settings, in lower case.
+    """
+    counted = [f"{role}-{roles[: at + 1].count(role)}" for at, role in enumerate(roles)]
+    replicas = [Replica(name, role, free_port()) for name, role in zip(counted, roles, strict=True)]
+    fronts = [each.port for each in replicas if each.role != "worker"]
+    async with postgres.cluster(durable=durable) as server, balancing(fronts) as balancer:
+        url = await asyncio.to_thread(server.create, "darkroom", "template0")
+        settings = {"database_url": url} | ({"public_url": balancer.url} if webhook else {}) | settings
+        async with outside(folder, seconds=seconds, answer=answer, **settings) as there:
+            fleet = Fleet(
+                there.tg,
+                there.vendor,
+                folder,
+                there.env,
+                server=server,
+                url=url,
+                balancer=balancer,
+                replicas=replicas,
+            )
+            try:
+                yield fleet
+            finally:
+                await fleet.end()
