@@ -7,13 +7,14 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
 
-from tests.journeys.chaos_scenes import Scene, kills
+from tests.journeys.chaos_replicas import replicas
+from tests.journeys.chaos_scenes import Say, Scene, kills
 from tests.journeys.chaos_troubles import HANGING, TROUBLES, host, provider, telegram
 
 OUT = Path("chaos-out")
@@ -22,6 +23,7 @@ SHOWN = (
     "delivered",
     "failed",
     "refused at the door",
+    "cancelled",
     "credits charged",
     "duplicate deliveries",
     "outcome unknown",
@@ -33,6 +35,7 @@ SHOWN = (
 async def main() -> int:
     """Play all scenes; give 0 only if nothing went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.journeys.chaos", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("one", "many", "all"), default="all", help="one process, or many")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="repeats the random choices")
     parser.add_argument("--kills", type=int, default=52)
     parser.add_argument("--jobs", type=int, default=320, help="photos sent while the bot is killed")
@@ -42,7 +45,7 @@ async def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="darkroom-chaos-") as folder:
         try:
-            scenes = await _play(Path(folder), asked, console)
+            scenes = [scene for part in _parts(asked.what) for scene in await part(Path(folder), asked, console)]
         except Exception:
             _keep_logs(Path(folder), console)
             raise
@@ -51,11 +54,18 @@ async def main() -> int:
     return _report(scenes, console, time.monotonic() - began)
 
 
-async def _play(folder: Path, asked: argparse.Namespace, console: Console) -> list[Scene]:
-    """Play the kills beside the other scenes: each has a house of its own, and waits most of the time."""
+Part = Callable[[Path, argparse.Namespace, Console], Awaitable[list[Scene]]]
 
-    def say(what: str) -> None:
-        console.print(f"[dim]{what}[/]")
+
+def _parts(what: str) -> list[Part]:
+    """Choose what is played, one part after the other: each has enough to do for two cores."""
+    parts: dict[str, Part] = {"one": _one, "many": _many}
+    return list(parts.values()) if what == "all" else [parts[what]]
+
+
+async def _one(folder: Path, asked: argparse.Namespace, console: Console) -> list[Scene]:
+    """Play the kills beside the other scenes: each has a house of its own, and waits most of the time."""
+    say = _saying(console)
 
     async def others() -> list[Scene]:
         return [
@@ -68,6 +78,18 @@ async def _play(folder: Path, asked: argparse.Namespace, console: Console) -> li
     rng = random.Random(asked.seed)  # noqa: S311  chaos that can be repeated, here as above
     killed, rest = await asyncio.gather(kills(folder / "kills", rng, say, times=asked.kills, jobs=asked.jobs), others())
     return [killed, *rest]
+
+
+async def _many(folder: Path, asked: argparse.Namespace, console: Console) -> list[Scene]:
+    """Play many processes on one PostgreSQL."""
+    rng = random.Random(asked.seed)  # noqa: S311  as above
+    return [
+        await replicas(folder / "replicas", rng, _saying(console), kills=28, jobs=asked.jobs, seconds=80.0),
+    ]
+
+
+def _saying(console: Console) -> Say:
+    return lambda what: console.print(f"[dim]{what}[/]")
 
 
 def _keep_logs(folder: Path, console: Console) -> None:
@@ -86,8 +108,10 @@ def _report(scenes: Sequence[Scene], console: Console, seconds: float) -> int:
     table = Table(Column(no_wrap=True), *(scene.name for scene in scenes), title="what came of it")
     for what in SHOWN:
         table.add_row(what, *(str(scene.sums.counts[what]) for scene in scenes))
-    refusals = sorted({what for scene in scenes for what in scene.sums.counts if what.startswith("refused: ")})
-    for what in refusals:
+    special = sorted(
+        {what for scene in scenes for what in scene.sums.counts if what.startswith(("refused: ", "pace: "))}
+    )
+    for what in special:
         table.add_row(f"  {what}", *(str(scene.sums.counts[what] or "") for scene in scenes))
     table.add_section()
     for what in sorted({what for scene in scenes for what in scene.sums.faults}):

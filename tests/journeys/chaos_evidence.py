@@ -78,36 +78,48 @@ def messages(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float, i
             yield str(params["chat_id"]), call["time"], len(json.loads(media) if isinstance(media, str) else media)
 
 
-def too_fast(calls: Sequence[Mapping[str, Any]], rate: int, pardons: Sequence[float]) -> tuple[Counter[str], list[str]]:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """At most `size` in any `seconds` seconds, looked at over `times` such spans at once."""
+
+    size: int
+    seconds: float
+    times: int = 1
+
+    def broken(self, sent: Sequence[tuple[float, int]], pardons: Sequence[tuple[float, float]]) -> tuple[int, str]:
+        """Give the most slots of (moment, slots) at once, in any span without a pardon; and a sentence if too many."""
+        sent, span = sorted(sent), self.times * self.seconds - LATE
+        moments = [at for at, _ in sent]
+        best, since = 0, 0.0
+        for number, begin in enumerate(moments):
+            if not any(low < begin + span and high >= begin for low, high in pardons):
+                count = sum(slots for _, slots in sent[number : bisect_left(moments, begin + span)])
+                best, since = max((best, since), (count, begin))
+        if best <= self.size * self.times:
+            return best, ""
+        return best, f"{best} in {span:g} s from {since:.1f}, where {self.size} in {self.seconds:g} s may be"
+
+
+def too_fast(
+    calls: Sequence[Mapping[str, Any]], rate: int, pardons: Sequence[tuple[float, float]]
+) -> tuple[Counter[str], list[str]]:
     """Hold the messages against the pace; give the most seen at once, and a sentence for each excess.
 
-    `pardons`: moments at which a frozen process let go what it had been granted, or the server forgot what it granted.
+    `pardons`: from when to when a frozen process lets go what it was granted long ago, or the server has forgotten
+    what it granted.
     """
-    by_chat: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-    for chat, at, slots in sorted(messages(calls), key=lambda message: message[1]):
-        by_chat["all"].append((at, 1))
-        by_chat[f"chat {chat}"].append((at, 1))
+    sent: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+    for chat, at, slots in messages(calls):
+        sent["all"].append((at, 1))
+        sent[f"chat {chat}"].append((at, 1))
         if chat.startswith("-"):
-            by_chat[f"group {chat}"].append((at, slots))
-    windows = {"all": (rate, 1.0, 10), "chat": (*CHAT, 1), "group": (*GROUP, 1)}
+            sent[f"group {chat}"].append((at, slots))
+    paces = {"all": Pace(rate, 1.0, 10), "chat": Pace(*CHAT), "group": Pace(*GROUP)}
     most: Counter[str] = Counter()
     wrong = []
-    for name, sent in by_chat.items():
+    for name, its in sent.items():
         kind = name.split(" ")[0]
-        size, span, times = windows[kind]
-        count, at = _most(sent, times * span - LATE, pardons)
+        count, sentence = paces[kind].broken(its, pardons)
         most[kind] = max(most[kind], count)
-        if count > size * times:
-            wrong.append(f"{name}: {count} messages in {times * span - LATE:g} s, from {at:.1f}")
+        wrong += [f"{name}: {sentence}"] if sentence else []
     return most, wrong
-
-
-def _most(sent: Sequence[tuple[float, int]], span: float, pardons: Sequence[float]) -> tuple[int, float]:
-    """Give the most slots in any `span` seconds without a pardon, and where they begin."""
-    times = [at for at, _ in sent]
-    best = (0, 0.0)
-    for number, begin in enumerate(times):
-        if not any(begin <= moment < begin + span for moment in pardons):
-            count = sum(slots for _, slots in sent[number : bisect_left(times, begin + span)])
-            best = max(best, (count, begin))
-    return best

@@ -64,6 +64,10 @@ class Fleet(Outside):
         """0 when all that were told to end did so."""
         return max(map(abs, self.exit_codes.values()), default=None)
 
+    def environment(self, **own: str) -> dict[str, str]:
+        """Give a process's whole environment."""
+        return {**os.environ, **self.env, **own}
+
     async def start(self, replica: Replica) -> None:
         """Start a process in a replica's place; the server knows whose connections are its."""
         replica.lives += 1
@@ -71,7 +75,7 @@ class Fleet(Outside):
         with (self.folder / f"{replica.name}.log").open("ab") as log:
             replica.child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bot", replica.role),
-                env={**os.environ, **self.env, **own},
+                env=self.environment(**own),
                 stdout=log,
                 stderr=log,
             )
@@ -80,10 +84,16 @@ class Fleet(Outside):
         """Start a process in each place that has none, all at once."""
         await asyncio.gather(*(self.start(each) for each in self.replicas if each.child is None))
 
-    async def ready(self) -> None:
-        """Wait until each process has registered in the database and the web ones listen."""
+    async def made(self) -> None:
+        """Wait until somebody has made the tables."""
         async with asyncio.timeout(READY_SECONDS):
-            for each in self.replicas:
+            while not self.rows("SELECT 1 FROM pg_tables WHERE tablename = 'rates'"):
+                await asyncio.sleep(0.05)
+
+    async def ready(self, replicas: Sequence[Replica]) -> None:
+        """Wait until each process has registered in the database and listens."""
+        async with asyncio.timeout(READY_SECONDS):
+            for each in replicas:
                 while not await _listens(each.port) or not self._registered(each.life):
                     _ = each.runs
                     await asyncio.sleep(0.1)

@@ -5,8 +5,8 @@ parts. A picture is known by the SHA-256 of the bytes that arrived, which also s
 that results can be told apart. What goes wrong is ordered per picture, so that nothing depends on who comes first::
 
     POST /vendor/order {"picture": "…", "post": ["busy", "lost"], "task": ["-8"], "get": […], "result": […]}
-    GET  /vendor/report → {"pictures": {"…": {"posts": 3, "tasks": 1}}, "thrown": {"post busy": 1}}
-    GET  /vendor/report?posts=20 → the same, once so many POSTs came
+    GET  /vendor/report → {"pictures": {"…": {"posts": 3, "tasks": 1}}, "thrown": {"post busy": 1}, "times": [1.5, …]}
+    GET  /vendor/report?posts=20 → the same, once so many POSTs came; times: when POSTs and questions came
 
 Orders: post: busy (429) · broken (500) · unauthorized · reset (cut before taking it) · lost (taken, then cut) ·
 hang (taken, no answer) · garbage, html (taken). get: busy · broken · reset · hang · garbage · html · gone (404).
@@ -69,6 +69,7 @@ class Vendor:
         self._pictures: defaultdict[str, Picture] = defaultdict(Picture)
         self._tasks: dict[str, Task] = {}
         self._thrown: Counter[str] = Counter()
+        self._times: list[float] = []
         self._came = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
         self._results = {extension: _blank(extension) for extension in ("jpg", "png", "webp")}
@@ -80,6 +81,7 @@ class Vendor:
             return await self._told(request, rest)
         if head == "result":
             return await self._result(request, rest.partition(".")[0])
+        self._times.append(time.time())
         if request.method == "POST":
             return await self._post(request, rest.removeprefix("pic/"))
         return await self._query(request, rest)
@@ -94,7 +96,7 @@ class Vendor:
             self._came.clear()
             await self._came.wait()
         seen = {sha: {"posts": one.posts, "tasks": one.tasks} for sha, one in self._pictures.items()}
-        return web.json_response({"pictures": seen, "thrown": self._thrown})
+        return web.json_response({"pictures": seen, "thrown": self._thrown, "times": self._times})
 
     async def _post(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
         fields, data = _form(request.headers.get("Content-Type", ""), await _body(request))

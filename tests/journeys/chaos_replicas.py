@@ -1,0 +1,242 @@
+"""Chaos on PostgreSQL: web and worker processes killed, told to end and frozen, their server restarted and killed."""
+
+import asyncio
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from tests.journeys.chaos_audit import reckon
+from tests.journeys.chaos_evidence import Pace, excuses, takeovers, too_fast
+from tests.journeys.chaos_fleet import Fleet, Replica, chaos_fleet
+from tests.journeys.chaos_scenes import Say, Scene
+from tests.journeys.chaos_wishes import Way, Wish, crowd, make_all, picture, wishes
+
+ROLES = ("web", "web", "worker", "worker", "worker")
+TELEGRAM_RATE = 20
+PROVIDER_RATE = 20
+"""Calls a second of all processes together; low enough that five that knew nothing of each other would break them."""
+
+_PROVIDER = Pace(PROVIDER_RATE, 1.0, 10)
+SLOW = "8"
+"""Seconds of a task that somebody gives up."""
+
+ALBUM_OF = 4
+DOWN_SECONDS = 1.0
+LONG_FROZEN = 25.0
+"""After so long at the most a frozen process is dead to the others: the lease, a beat, and their taking over."""
+
+
+@dataclass
+class Mischief:
+    """What is done to a fleet; each kind can go on beside the others, but not with the same replica."""
+
+    fleet: Fleet
+    rng: random.Random
+    say: Say
+    thrown: Counter[str] = field(default_factory=Counter)
+    pardons: list[tuple[float, float]] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+
+    def _free(self) -> list[Replica]:
+        return [each for each in self.fleet.replicas if each.name not in self.taken and each.child is not None]
+
+    async def kill(self) -> None:
+        """Kill a random process and start another in its place at once."""
+        victim = self.rng.choice(self._free())
+        await self.fleet.kill(victim)
+        self.thrown[f"SIGKILL of a {victim.role}"] += 1
+        await self.fleet.start(victim)
+
+    async def deploy(self) -> None:
+        """Replace one process after the other, as a new version would."""
+        for each in self.fleet.replicas:
+            if each.name not in self.taken:
+                self.taken.add(each.name)
+                await self.fleet.stop(each)
+                await self.fleet.start(each)
+                await self.fleet.ready([each])
+                self.thrown[f"SIGTERM of a {each.role}"] += 1
+                self.taken.remove(each.name)
+        self.say("every process told to end and replaced, one after the other")
+
+    async def restart_server(self) -> None:
+        """Restart PostgreSQL as an upgrade does."""
+        await asyncio.to_thread(self.fleet.server.restart)
+        self.thrown["PostgreSQL restarted"] += 1
+        self.say("PostgreSQL restarted")
+
+    async def crash_server(self) -> None:
+        """Kill PostgreSQL; for a while there is none."""
+        began = time.time()
+        await asyncio.to_thread(self.fleet.server.kill)
+        await asyncio.sleep(DOWN_SECONDS)
+        await asyncio.to_thread(self.fleet.server.start)
+        self.pardons.append((began, time.time()))
+        self.thrown["PostgreSQL killed"] += 1
+        self.say(f"PostgreSQL killed, gone for {time.time() - began:.1f} s")
+
+    async def freeze(self) -> None:
+        """Freeze a worker that has work until the others have taken it over, and let it go on."""
+        victim, jobs = await self.busy_worker()
+        self.taken.add(victim.name)
+        self.fleet.freeze(victim)
+        number, began = self.fleet.number(victim.life), time.time()
+        while time.time() < began + LONG_FROZEN and (self._lives(number) or self._unfinished(jobs)):
+            await asyncio.sleep(0.2)
+        buried = not self._lives(number)
+        self.fleet.thaw(victim)
+        self.pardons.append((time.time(), time.time() + 1))
+        self.thrown["worker frozen until buried" if buried else "worker frozen"] += 1
+        self.say(f"a worker with {len(jobs)} jobs frozen for {time.time() - began:.1f} s")
+        self.taken.remove(victim.name)
+
+    async def busy_worker(self) -> tuple[Replica, list[int]]:
+        """Wait for a worker with jobs, and give both."""
+        while True:
+            for each in self.rng.sample(self._free(), len(self._free())):
+                jobs = self._jobs(each) if each.role != "web" else []
+                if jobs:
+                    return each, jobs
+            await asyncio.sleep(0.1)
+
+    def _jobs(self, replica: Replica) -> list[int]:
+        try:
+            mine = "SELECT id FROM jobs WHERE told = 0 AND owner = %(owner)s"
+            return [row["id"] for row in self.fleet.rows(mine, owner=self.fleet.number(replica.life))]
+        except psycopg.OperationalError:
+            return []
+
+    def _lives(self, number: int) -> bool:
+        try:
+            return bool(self.fleet.rows("SELECT 1 FROM processes WHERE id = %(id)s", id=number))
+        except psycopg.OperationalError:
+            return True
+
+    def _unfinished(self, jobs: Sequence[int]) -> bool:
+        try:
+            return bool(self.fleet.rows("SELECT 1 FROM jobs WHERE told = 0 AND id = ANY(%(ids)s)", ids=list(jobs)))
+        except psycopg.OperationalError:
+            return True
+
+
+async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jobs: int, seconds: float) -> Scene:
+    """Do all of it to web and worker processes for so many seconds while people go on sending; then leave them alone.
+
+    Updates and callbacks come over a balancer, each to another process.
+    """
+    async with chaos_fleet(
+        folder, ROLES, wait="callback", telegram_rate=str(TELEGRAM_RATE), provider_rate=str(PROVIDER_RATE)
+    ) as fleet:
+        made = await people(fleet, rng, jobs)
+        for method in ("sendDocument", "sendPhoto", "sendMessage"):  # so that some kills meet an answer on its way
+            await fleet.tg.fault("delay", method, times=jobs // 2, delay=0.3)
+        mischief = Mischief(fleet, rng, say)
+        await born(mischief)
+        sending = asyncio.create_task(make_all(made, within=seconds * 0.95, rng=rng))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_again_and_again(mischief.kill, kills, seconds, rng))
+            for share, what in (
+                (0.12, mischief.freeze),
+                (0.25, mischief.restart_server),
+                (0.4, mischief.deploy),
+                (0.6, mischief.crash_server),
+                (0.7, mischief.freeze),
+            ):
+                group.create_task(_at(share * seconds, what))
+        await sending
+        return await judge(fleet, mischief, made, "replicas")
+
+
+async def _again_and_again(what: Callable[[], Awaitable[None]], times: int, seconds: float, rng: random.Random) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for moment in sorted(rng.uniform(0, seconds) for _ in range(times)):
+        await asyncio.sleep(began + moment - loop.time())
+        await what()
+
+
+async def _at(seconds: float, what: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.sleep(seconds)
+    await what()
+
+
+async def born(mischief: Mischief) -> None:
+    """Start all processes at once on an empty database, kill some while they make it, and start all in earnest."""
+    fleet = mischief.fleet
+    await fleet.start_all()
+    for each in mischief.rng.sample(fleet.replicas, 2):
+        await asyncio.sleep(mischief.rng.uniform(0.2, 0.8))
+        await fleet.kill(each)
+        await fleet.start(each)
+    await fleet.made()
+    for each in fleet.replicas:
+        await fleet.kill(each)
+    mischief.thrown["SIGKILL while it makes its database"] += 2
+    fleet.watch()
+    await fleet.start_all()
+    await fleet.ready(fleet.replicas)
+
+
+MINDS: Sequence[Way] = ("again", "cancel", "stop")
+"""What people do after they have asked; those who stop it wait for that."""
+
+
+async def people(fleet: Fleet, rng: random.Random, jobs: int, minds_of: Sequence[Way] = MINDS) -> list[Wish]:
+    """Give wishes of all kinds; albums, and those who think again, are of people of their own."""
+    albums, minds = jobs // 5 // ALBUM_OF, jobs // 10
+    single = jobs - albums * ALBUM_OF - minds
+    ways: Sequence[Way] = ("caption", "file", "reply", "alone", "button", "steps")
+    made = wishes(await crowd(fleet.tg, people=40, groups=6), single, rng, ways)
+    changing = wishes(await crowd(fleet.tg, people=minds), minds, rng, minds_of, first=single)
+    for wish in changing:
+        wish.after = rng.uniform(0.0, 4.0)
+        if wish.way != "again":
+            await fleet.order(wish.content_sha, seconds=[SLOW] * 3)
+    made += changing
+    for person, chat in await crowd(fleet.tg, people=albums):
+        command = rng.choice(("/enhance 2x", "/idphoto 300x400 FFFFFF", "/cutout"))  # whose results are files
+        album = [Wish(person, chat, "album", command, picture(len(made) + number)) for number in range(ALBUM_OF)]
+        album[0].album = album
+        made += album
+    return made
+
+
+async def judge(fleet: Fleet, mischief: Mischief, made: Sequence[Wish], name: str) -> Scene:
+    """Leave them alone until nothing is left to do, end them, and hold everything against everything."""
+    await fleet.quiet()
+    audit = await _audit(fleet)
+    await fleet.end()
+    found = takeovers(fleet.rows("SELECT * FROM chaos_takes"), fleet.rows("SELECT * FROM chaos_lives"), fleet.ends)
+    sums = await reckon(fleet, made, excuses(found))
+    sums.expect("audit finds differences", bool(audit), audit)
+    sums.counts["pace: requests in 9 s"], slow = _PROVIDER.broken(await _asked(fleet), mischief.pardons)
+    calls = await fleet.tg.calls(begun=True)
+    most, wrong = too_fast(calls, TELEGRAM_RATE, mischief.pardons)
+    sums.counts["pace: messages in 9 s"] = most["all"]
+    wrong += [f"provider: {slow}"] if slow else []
+    sums.expect("faster than the pace", len(wrong), "; ".join(wrong))
+    sums.expect("polled beside the webhook", sum(call["method"] == "getUpdates" for call in calls), "getUpdates")
+    thrown = mischief.thrown + Counter(f"jobs taken over, {one.state}, owner {one.end}" for one in found)
+    return Scene(name, thrown, sums)
+
+
+async def _asked(fleet: Fleet) -> list[tuple[float, int]]:
+    return [(at, 1) for at in (await fleet.report())["times"]]
+
+
+async def _audit(fleet: Fleet) -> str:
+    """Run `darkroom audit`, and give what it says if anything is wrong."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "audit"),
+        env=fleet.environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await child.communicate()
+    return said.decode() if child.returncode else ""
