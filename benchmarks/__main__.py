@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import growth, speed
+from benchmarks import growth, replicas, speed
 
 OUT = Path("bench-out")
 Figures = dict[str, Any]
@@ -56,11 +56,13 @@ class Row:
         return self.value >= -self.goal if self.goal < 0 else self.value <= self.goal
 
 
-async def measure(size: Size, say: Callable[[str], None], file: Path) -> Figures:
+async def measure(size: Size, say: Callable[[str], None], file: Path, only: str = "") -> Figures:
     """Measure one thing after the other, each in a folder of its own; give all figures, which go to `file` too."""
     found: Figures = {"machine": machine()}
 
     async def part(name: str, work: Callable[[Path], Awaitable[Figures]]) -> None:
+        if only not in {"", name}:
+            return
         say(f"[bold]{name}[/]")
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
             found[name] = await work(Path(folder))
@@ -74,11 +76,21 @@ async def measure(size: Size, say: Callable[[str], None], file: Path) -> Figures
         "growth",
         lambda folder: growth.growth(folder, chats=size.chats, entries=size.entries, samples=size.samples, say=say),
     )
+    await part(
+        "replicas",
+        lambda folder: replicas.replicas(folder, jobs=size.jobs, rounds=size.rounds, waits=size.waits, say=say),
+    )
     return found
 
 
 def rows(found: Figures) -> list[Row]:
     """Choose what the table shows."""
+    listed = single(found) if "race" in found else []
+    return listed + [Row(what, value, unit) for what, value, unit in replicas.lines(found.get("replicas"))]
+
+
+def single(found: Figures) -> list[Row]:
+    """Choose what it shows of one process on SQLite."""
     race, added, starts, memory, grown = (found[name] for name in ("race", "added", "starts", "memory", "growth"))
     listed = []
     for name, figures in race["median"].items():
@@ -131,11 +143,13 @@ def main() -> None:
     """Read the command line, measure, show."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes: a minute instead of ten")
+    parser.add_argument("only", nargs="?", choices=("replicas",), default="", help="measure this alone")
     console = Console()
-    size = QUICK if parser.parse_args().quick else FULL
+    asked = parser.parse_args()
+    size = QUICK if asked.quick else FULL
     OUT.mkdir(exist_ok=True)
-    file = OUT / "benchmark.json"
-    found = asyncio.run(measure(size, console.print, file))
+    file = OUT / f"{asked.only or 'benchmark'}.json"
+    found = asyncio.run(measure(size, console.print, file, asked.only))
     show(rows(found), console)
     console.print(f"every figure: {file}")
 

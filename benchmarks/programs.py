@@ -18,10 +18,11 @@ MEBI = 2**20
 
 
 class Served(TypedDict):
-    """What the stand-ins say of a load: its time and each job's wait, in seconds."""
+    """What the stand-ins say of a load: its time, each job's wait, and the wait for its first step, in seconds."""
 
     seconds: float
     waits: list[float]
+    firsts: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,13 @@ class Program:
 
     pid: int
 
-    def cpu(self) -> float:
-        """Seconds of CPU so far, all threads, user and system; the kernel counts in hundredths."""
+    def cpu(self, *, ended: bool = False) -> float:
+        """Seconds of CPU so far, all threads, user and system; the kernel counts in hundredths.
+
+        `ended`: also of those processes it started that have ended.
+        """
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self, key: str = "VmRSS") -> float:
         """MiB of resident memory; `key` VmHWM: the most since `forget_peak`."""
@@ -48,8 +52,8 @@ class Program:
 class StandIns:
     """The other process; see standins.py."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, pid: int) -> None:
+        self.url, self.pid = url, pid
 
     async def load(self, jobs: int, **more: float) -> Served:
         """Have `jobs` photos sent and answered."""
@@ -74,13 +78,12 @@ async def stand_ins(folder: Path) -> AsyncIterator[StandIns]:
     file = folder / "standins.port"
     file.unlink(missing_ok=True)
     async with process("benchmarks.standins", "--port-file", str(file), env={}, log=folder / "standins.log") as child:
-        yield StandIns(f"http://127.0.0.1:{await port_of(file, child)}")
+        yield StandIns(f"http://127.0.0.1:{await port_of(file, child)}", child.pid)
 
 
-@asynccontextmanager
-async def program(name: str, standins: StandIns, folder: Path, **settings: str) -> AsyncIterator[tuple[Program, float]]:
-    """Run `darkroom`, `naive` or `bare` against the stand-ins; give it, and its seconds to the first getUpdates."""
-    env = {
+def environment(standins: StandIns, folder: Path, **settings: str) -> dict[str, str]:
+    """Give the settings for a bot that nothing but the machine holds back."""
+    return {
         "DARKROOM_BOT_TOKEN": TOKEN,
         "DARKROOM_BOT_API_URL": standins.url,
         "DARKROOM_GPTGE_URL": standins.url,
@@ -92,7 +95,17 @@ async def program(name: str, standins: StandIns, folder: Path, **settings: str) 
         "DARKROOM_DATABASE_URL": f"sqlite:///{folder / 'darkroom.db'}",
         **{f"DARKROOM_{key.upper()}": value for key, value in settings.items()},
     }
-    command = ("bot", "run") if name == "darkroom" else (f"benchmarks.{name}", standins.url)
+
+
+@asynccontextmanager
+async def program(name: str, standins: StandIns, folder: Path, **settings: str) -> AsyncIterator[tuple[Program, float]]:
+    """Run `darkroom`, `naive` or `bare` against the stand-ins; give it, and its seconds to the first getUpdates.
+
+    `web` is a darkroom that leaves the work to others.
+    """
+    env = environment(standins, folder, **settings)
+    roles = {"darkroom": "run", "web": "web"}
+    command = ("bot", roles[name]) if name in roles else (f"benchmarks.{name}", standins.url)
     polled = asyncio.create_task(standins.polled())
     await asyncio.sleep(0.1)  # the question is on its way before the program is
     began = time.monotonic()

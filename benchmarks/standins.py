@@ -4,9 +4,10 @@ Both are one asyncio.Protocol that reads no more of a request than it must. Whoe
 
     POST /control/load {"jobs": 500, "at_once": 32, "chats": 400, "photo": 100000, "result": 100000, "seconds": 0}
 
-and is answered when every photo has had its reply: {"seconds": 2.9, "waits": [seconds of each job, …]}, or, as soon
-as anybody is sent words (other than how far a photo is, which make no sound): {"trouble": words}. A wait runs
-from the moment the update is given to the bot until the last byte of the reply is here. At most `at_once` photos are
+and is answered when every photo has had its reply: {"seconds": 2.9, "waits": [seconds of each job, …], "firsts": […]},
+or, as soon as anybody is sent words (other than how far a photo is, which make no sound): {"trouble": words}. A wait
+runs from the moment the update is given to the bot until the last byte of the reply is here, a first until the next
+getFile: that of the same photo, if one is sent at a time. At most `at_once` photos are
 unanswered; a provider's task takes `seconds`. `GET /control/polled` is answered after the next getUpdates with when it
 came, by the machine's monotonic clock.
 """
@@ -38,6 +39,8 @@ class Load:
         self.jobs = jobs
         self.given: dict[int, deque[float]] = {}
         self.waits: list[float] = []
+        self.firsts: list[float] = []
+        self.asked: float | None = None
         self.began = time.monotonic()
         self.over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
@@ -46,8 +49,14 @@ class Load:
         if self.given.get(chat):
             self.waits.append(time.monotonic() - self.given[chat].popleft())
         if len(self.waits) == self.jobs and not self.over.done():
-            body = {"seconds": time.monotonic() - self.began, "waits": self.waits}
+            body = {"seconds": time.monotonic() - self.began, "waits": self.waits, "firsts": self.firsts}
             self.over.set_result(reply(body))
+
+    def begun(self) -> None:
+        """Note that the bot asks for a photo."""
+        if self.asked is not None:
+            self.firsts.append(time.monotonic() - self.asked)
+            self.asked = None
 
 
 class World:
@@ -107,6 +116,8 @@ class World:
                     {{"getMyName": "name", "getMyDescription": "description"}.get(method, "short_description"): ""}
                 )
             case "getFile":
+                if self.load:
+                    self.load.begun()
                 return good({"file_id": "f", "file_unique_id": "u", "file_path": "photos/1.jpg"})
             case "sendPhoto" | "sendDocument":
                 chat = int(_field(start, "chat_id"))
@@ -141,7 +152,8 @@ class World:
     def _update(self, load: Load) -> dict[str, Any]:
         self._number += 1
         chat = 1000 + self._number % load.chats
-        load.given.setdefault(chat, deque()).append(time.monotonic())
+        load.asked = time.monotonic()
+        load.given.setdefault(chat, deque()).append(load.asked)
         person = {"id": chat, "is_bot": False, "first_name": "Ann", "username": f"ann{chat}", "language_code": "en"}
         sizes = [
             {"file_id": f"f{self._number}{side}", "file_unique_id": f"u{self._number}", "width": side, "height": side}

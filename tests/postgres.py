@@ -72,6 +72,11 @@ class Server:
         self.port = 0
         self._empty: list[str] = []
 
+    @property
+    def pid(self) -> int:
+        """The server's process, whose children serve one connection each."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def make(self) -> None:
         """Make the cluster in its folder and start it; from here on it ends when this process does."""
         if self._account:

@@ -16,8 +16,7 @@ from tests import postgres
 from tests.journeys.chaos_balancer import Balancer, balancing
 from tests.journeys.chaos_evidence import WITNESSES
 from tests.journeys.chaos_house import Outside, Row, outside
-from tests.journeys.chaos_scenes import free_port
-from tests.journeys.stage import STOP_SECONDS, TOKEN
+from tests.journeys.stage import STOP_SECONDS, TOKEN, free_port
 
 READY_SECONDS = 60.0
 QUIET_SECONDS = 90.0

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from tests.journeys.chaos_audit import Kills, Reckoning, reckon
 from tests.journeys.chaos_house import House, chaos_house
 from tests.journeys.chaos_wishes import crowd, make_all, wishes
+from tests.journeys.stage import free_port
 
 FIRST_KILLS = 3
 MOST_SECONDS = 200.0
@@ -75,13 +75,6 @@ async def _start(house: House, asks: str) -> float:
     await house.start()
     await house.tg.calls(asks, least=before + 1, begun=True, timeout=60)
     return asyncio.get_running_loop().time() - began
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 async def settle(house: House) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -47,6 +48,13 @@ async def port_of(file: Path, child: asyncio.subprocess.Process) -> int:
                 raise RuntimeError(message)
             await asyncio.sleep(0.05)
     return int(file.read_text())
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ import asyncio
 import random
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from storage import migrations
 from tests.journeys.chaos_audit import Kills, reckon
 from tests.journeys.chaos_fleet import Fleet, Replica, chaos_fleet
@@ -65,7 +67,7 @@ async def test_many_processes_lose_nothing_either(tmp_path: Path) -> None:
     rng = random.Random(6)  # noqa: S311  chaos that can be repeated
     roles = ("web", "web", "worker", "worker")
     async with chaos_fleet(tmp_path, roles, seconds=(0.2, 0.6), answer=(0.1, 0.2), durable=False) as fleet:
-        await asyncio.to_thread(migrations.bring_up_server, fleet.url, upgrade=True)
+        await asyncio.to_thread(migrations.bring_up_server, sa.make_url(fleet.url), upgrade=True)
         fleet.watch()
         made = await people(fleet, rng, JOBS, ("again",))
         await fleet.start_all()
