@@ -39,17 +39,22 @@ class Replica:
         return f"{self.name}.{self.lives}"
 
     @property
-    def runs(self) -> asyncio.subprocess.Process:
-        """The process. Raises RuntimeError if it ended by itself."""
-        if self.child is None or self.child.returncode is not None:
-            message = f"{self.life} ended by itself: see {self.name}.log"
-            raise RuntimeError(message)
-        return self.child
+    def runs(self) -> bool:
+        """Whether it has a process that has not ended."""
+        return self.child is not None and self.child.returncode is None
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal, which an ended one does not hear."""
+        if self.child is not None and self.runs:
+            self.child.send_signal(number)
 
 
 @dataclass(kw_only=True)
 class Fleet(Outside):
-    """The replicas, their database server and their balancer; `ends` says how lives ended, or that they were frozen."""
+    """The replicas, their database server and their balancer.
+
+    `ends` says how lives ended, or that they were frozen; `fallen` which ended without being told to.
+    """
 
     server: postgres.Server
     url: str
@@ -57,6 +62,7 @@ class Fleet(Outside):
     replicas: list[Replica]
     ends: dict[str, str] = field(default_factory=dict)
     exit_codes: dict[str, int] = field(default_factory=dict)
+    fallen: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int | None:
@@ -93,42 +99,41 @@ class Fleet(Outside):
         """Wait until each process has registered in the database and listens."""
         async with asyncio.timeout(READY_SECONDS):
             for each in replicas:
-                while not await _listens(each.port) or not self._registered(each.life):
-                    _ = each.runs
+                while each.runs and not (await _listens(each.port) and self._registered(each.life)):
                     await asyncio.sleep(0.1)
 
     async def kill(self, replica: Replica) -> None:
         """End a process as a power cut would."""
-        replica.runs.kill()
-        await self._gone(replica, "SIGKILL")
+        await self._gone(replica, signal.SIGKILL)
 
     async def stop(self, replica: Replica) -> None:
         """Ask a process to end, as a deployment does; it has its time."""
-        replica.runs.send_signal(signal.SIGTERM)
-        code = await self._gone(replica, "SIGTERM", STOP_SECONDS)
-        self.exit_codes[replica.life] = code
+        self.exit_codes[replica.life] = await self._gone(replica, signal.SIGTERM, STOP_SECONDS)
 
-    async def _gone(self, replica: Replica, how: str, seconds: float | None = None) -> int:
-        child = replica.runs
+    async def _gone(self, replica: Replica, number: signal.Signals, seconds: float | None = None) -> int:
+        """Send a signal and wait for the end; give the exit code."""
+        child = replica.child
+        assert child is not None
+        self.fallen += [] if replica.runs else [replica.life]
+        self.ends[replica.life] = number.name
+        replica.signal(number)
         try:
             code = await asyncio.wait_for(child.wait(), seconds)
         except TimeoutError:
             child.kill()
             code = await child.wait()
-            how = "SIGKILL"
-        self.ends[replica.life] = how
         replica.child = None
         return code
 
     def freeze(self, replica: Replica) -> None:
         """Stop a process where it stands; it keeps its connections and hears nothing."""
-        replica.runs.send_signal(signal.SIGSTOP)
+        replica.signal(signal.SIGSTOP)
         replica.frozen = True
         self.ends[replica.life] = "SIGSTOP"
 
     def thaw(self, replica: Replica) -> None:
         """Let it go on as if no time had passed."""
-        replica.runs.send_signal(signal.SIGCONT)
+        replica.signal(signal.SIGCONT)
         replica.frozen = False
 
     async def end(self) -> None:

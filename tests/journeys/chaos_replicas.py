@@ -138,8 +138,8 @@ async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jo
             await fleet.tg.fault("delay", method, times=jobs // 2, delay=0.3)
         mischief = Mischief(fleet, rng, say)
         await born(mischief)
-        sending = asyncio.create_task(make_all(made, within=seconds * 0.95, rng=rng))
         async with asyncio.TaskGroup() as group:
+            group.create_task(make_all(made, within=seconds * 0.95, rng=rng))
             group.create_task(_again_and_again(mischief.kill, kills, seconds, rng))
             for share, what in (
                 (0.12, mischief.freeze),
@@ -149,7 +149,6 @@ async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jo
                 (0.7, mischief.freeze),
             ):
                 group.create_task(_at(share * seconds, what))
-        await sending
         return await judge(fleet, mischief, made, "replicas")
 
 
@@ -215,6 +214,7 @@ async def judge(fleet: Fleet, mischief: Mischief, made: Sequence[Wish], name: st
     found = takeovers(fleet.rows("SELECT * FROM chaos_takes"), fleet.rows("SELECT * FROM chaos_lives"), fleet.ends)
     sums = await reckon(fleet, made, excuses(found))
     sums.expect("audit finds differences", bool(audit), audit)
+    sums.expect("ended by itself", len(fleet.fallen), f"{fleet.fallen}: see their logs")
     sums.counts["pace: requests in 9 s"], slow = _PROVIDER.broken(await _asked(fleet), mischief.pardons)
     calls = await fleet.tg.calls(begun=True)
     most, wrong = too_fast(calls, TELEGRAM_RATE, mischief.pardons)
