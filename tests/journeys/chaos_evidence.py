@@ -6,7 +6,7 @@ The database's triggers write it down, in the transaction that does it: nothing 
 import json
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,13 @@ class Takeover:
     end: str
 
 
-def takeovers(takes: Iterable[Row], lives: Iterable[Row], ends: Mapping[str, str]) -> list[Takeover]:
-    """Read what the triggers wrote; who neither died nor froze and yet lost a job is "alive"."""
+def takeovers(
+    takes: Iterable[Row], lives: Iterable[Row], ends: Mapping[str, str], frozen: Collection[int]
+) -> list[Takeover]:
+    """Read what the triggers wrote; who neither died nor froze and yet lost a job is "alive".
+
+    `frozen` are those processes, by number, that were; they go on under another one.
+    """
     life_of = {row["process"]: row["life"] for row in lives}
     last: dict[int, int] = {}
     found = []
@@ -60,7 +65,7 @@ def takeovers(takes: Iterable[Row], lives: Iterable[Row], ends: Mapping[str, str
         last[row["job"]] = row["owner"]
         if before is not None:
             end = "alive" if before == row["owner"] else ends.get(life_of.get(before, ""), "alive")
-            found.append(Takeover(row["job"], row["state"], end))
+            found.append(Takeover(row["job"], row["state"], "SIGSTOP" if before in frozen else end))
     return found
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ QUIET_SECONDS = 90.0
 
 @dataclass
 class Replica:
-    """A place for a process: `lives` counts the processes it had, `frozen` those that were stopped for a while."""
+    """A place for a process: `lives` counts those it had; `frozen` is whether it is stopped for a while."""
 
     name: str
     role: str
@@ -53,7 +53,8 @@ class Replica:
 class Fleet(Outside):
     """The replicas, their database server and their balancer.
 
-    `ends` says how lives ended, or that they were frozen; `fallen` which ended without being told to.
+    `ends` says how lives ended, `frozen` which processes were stopped for a while, by their number in the database,
+    `fallen` which lives ended without being told to.
     """
 
     server: postgres.Server
@@ -62,6 +63,7 @@ class Fleet(Outside):
     replicas: list[Replica]
     ends: dict[str, str] = field(default_factory=dict)
     exit_codes: dict[str, int] = field(default_factory=dict)
+    frozen: set[int] = field(default_factory=set)
     fallen: list[str] = field(default_factory=list)
 
     @property
@@ -102,6 +104,18 @@ class Fleet(Outside):
                 while each.runs and not (await _listens(each.port) and self._registered(each.life)):
                     await asyncio.sleep(0.1)
 
+    async def look_after(self) -> int:
+        """Start anew what ended by itself, as a supervisor does; give how many could not even start."""
+        never = 0
+        with suppress(psycopg.OperationalError):  # else it waits until the server can tell
+            for each in self.replicas:
+                if each.child is not None and not each.runs:
+                    registered = bool(self.number(each.life))
+                    never += not registered
+                    self.fallen += [each.life] if registered else []
+                    await self.start(each)
+        return never
+
     async def kill(self, replica: Replica) -> None:
         """End a process as a power cut would."""
         await self._gone(replica, signal.SIGKILL)
@@ -112,24 +126,22 @@ class Fleet(Outside):
 
     async def _gone(self, replica: Replica, number: signal.Signals, seconds: float | None = None) -> int:
         """Send a signal and wait for the end; give the exit code."""
-        child = replica.child
-        assert child is not None
-        self.fallen += [] if replica.runs else [replica.life]
+        assert replica.child is not None
         self.ends[replica.life] = number.name
         replica.signal(number)
+        child, replica.child = replica.child, None
         try:
             code = await asyncio.wait_for(child.wait(), seconds)
         except TimeoutError:
             child.kill()
             code = await child.wait()
-        replica.child = None
         return code
 
     def freeze(self, replica: Replica) -> None:
         """Stop a process where it stands; it keeps its connections and hears nothing."""
         replica.signal(signal.SIGSTOP)
         replica.frozen = True
-        self.ends[replica.life] = "SIGSTOP"
+        self.frozen.add(self.number(replica.life))
 
     def thaw(self, replica: Replica) -> None:
         """Let it go on as if no time had passed."""

@@ -18,8 +18,8 @@ from tests.journeys.chaos_scenes import Say, Scene
 from tests.journeys.chaos_wishes import Way, Wish, crowd, make_all, picture, wishes
 
 ROLES = ("web", "web", "worker", "worker", "worker")
-TELEGRAM_RATE = 20
-PROVIDER_RATE = 20
+TELEGRAM_RATE = 10
+PROVIDER_RATE = 12
 """Calls a second of all processes together; low enough that five that knew nothing of each other would break them."""
 
 _PROVIDER = Pace(PROVIDER_RATE, 1.0, 10)
@@ -44,7 +44,13 @@ class Mischief:
     taken: set[str] = field(default_factory=set)
 
     def _free(self) -> list[Replica]:
-        return [each for each in self.fleet.replicas if each.name not in self.taken and each.child is not None]
+        return [each for each in self.fleet.replicas if each.name not in self.taken and each.runs]
+
+    async def supervise(self) -> None:
+        """Have what ended by itself started anew, until cancelled: a start without its server is given up."""
+        while True:
+            self.thrown["start given up without PostgreSQL"] += await self.fleet.look_after()
+            await asyncio.sleep(0.5)
 
     async def kill(self) -> None:
         """Kill a random process and start another in its place at once."""
@@ -139,7 +145,8 @@ async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jo
         mischief = Mischief(fleet, rng, say)
         await born(mischief)
         async with asyncio.TaskGroup() as group:
-            group.create_task(make_all(made, within=seconds * 0.95, rng=rng))
+            supervisor = group.create_task(mischief.supervise())
+            sending = group.create_task(make_all(made, within=seconds * 0.95, rng=rng))
             group.create_task(_again_and_again(mischief.kill, kills, seconds, rng))
             for share, what in (
                 (0.12, mischief.freeze),
@@ -149,6 +156,8 @@ async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jo
                 (0.7, mischief.freeze),
             ):
                 group.create_task(_at(share * seconds, what))
+            await sending
+            supervisor.cancel()
         return await judge(fleet, mischief, made, "replicas")
 
 
@@ -211,7 +220,9 @@ async def judge(fleet: Fleet, mischief: Mischief, made: Sequence[Wish], name: st
     await fleet.quiet()
     audit = await _audit(fleet)
     await fleet.end()
-    found = takeovers(fleet.rows("SELECT * FROM chaos_takes"), fleet.rows("SELECT * FROM chaos_lives"), fleet.ends)
+    found = takeovers(
+        fleet.rows("SELECT * FROM chaos_takes"), fleet.rows("SELECT * FROM chaos_lives"), fleet.ends, fleet.frozen
+    )
     sums = await reckon(fleet, made, excuses(found))
     sums.expect("audit finds differences", bool(audit), audit)
     sums.expect("ended by itself", len(fleet.fallen), f"{fleet.fallen}: see their logs")
