@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from tests.journeys.chaos_replicas import replicas
+from tests.journeys.chaos_replicas import polling, replicas
 from tests.journeys.chaos_scenes import Say, Scene, kills
 from tests.journeys.chaos_troubles import HANGING, TROUBLES, host, provider, telegram
 
@@ -82,10 +82,14 @@ async def _one(folder: Path, asked: argparse.Namespace, console: Console) -> lis
 
 async def _many(folder: Path, asked: argparse.Namespace, console: Console) -> list[Scene]:
     """Play many processes on one PostgreSQL."""
-    rng = random.Random(asked.seed)  # noqa: S311  as above
-    return [
-        await replicas(folder / "replicas", rng, _saying(console), kills=28, jobs=asked.jobs, seconds=80.0),
-    ]
+    rng, other = random.Random(asked.seed), random.Random(asked.seed)  # noqa: S311  as above
+    say = _saying(console)
+    return list(
+        await asyncio.gather(
+            replicas(folder / "replicas", rng, say, kills=28, jobs=asked.jobs, seconds=80.0),
+            polling(folder / "polling", other, say, kills=10, jobs=60, seconds=40.0),
+        )
+    )
 
 
 def _saying(console: Console) -> Say:

@@ -122,7 +122,10 @@ class Fleet(Outside):
 
     async def stop(self, replica: Replica) -> None:
         """Ask a process to end, as a deployment does; it has its time."""
-        self.exit_codes[replica.life] = await self._gone(replica, signal.SIGTERM, STOP_SECONDS)
+        told = self._registered(replica.life)  # before that the signal ends it as it would any program
+        code = await self._gone(replica, signal.SIGTERM, STOP_SECONDS)
+        if told:
+            self.exit_codes[replica.life] = code
 
     async def _gone(self, replica: Replica, number: signal.Signals, seconds: float | None = None) -> int:
         """Send a signal and wait for the end; give the exit code."""

@@ -5,24 +5,27 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
 
-from tests.journeys.chaos_audit import reckon
+from sandbox.connection import Json
+from storage import migrations
+from tests.journeys.chaos_audit import Reckoning, reckon
 from tests.journeys.chaos_evidence import Pace, excuses, takeovers, too_fast
 from tests.journeys.chaos_fleet import Fleet, Replica, chaos_fleet
+from tests.journeys.chaos_house import Row
 from tests.journeys.chaos_scenes import Say, Scene
 from tests.journeys.chaos_wishes import Way, Wish, crowd, make_all, picture, wishes
 
 ROLES = ("web", "web", "worker", "worker", "worker")
-TELEGRAM_RATE = 10
-PROVIDER_RATE = 12
+TELEGRAM_RATE = 12
+PROVIDER_RATE = 15
 """Calls a second of all processes together; low enough that five that knew nothing of each other would break them."""
 
-_PROVIDER = Pace(PROVIDER_RATE, 1.0, 10)
 SLOW = "8"
 """Seconds of a task that somebody gives up."""
 
@@ -93,9 +96,10 @@ class Mischief:
         self.taken.add(victim.name)
         self.fleet.freeze(victim)
         number, began = self.fleet.number(victim.life), time.time()
-        while time.time() < began + LONG_FROZEN and (self._lives(number) or self._unfinished(jobs)):
+        while time.time() < began + LONG_FROZEN and not self._taken_over(jobs, number):
             await asyncio.sleep(0.2)
-        buried = not self._lives(number)
+        await asyncio.sleep(1)
+        buried = not self._asked("SELECT 1 FROM processes WHERE id = %(number)s", number=number)
         self.fleet.thaw(victim)
         self.pardons.append((time.time(), time.time() + 1))
         self.thrown["worker frozen until buried" if buried else "worker frozen"] += 1
@@ -112,23 +116,26 @@ class Mischief:
             await asyncio.sleep(0.1)
 
     def _jobs(self, replica: Replica) -> list[int]:
+        mine = """
+            SELECT id FROM jobs
+            WHERE told = 0 AND owner = (SELECT max(process) FROM chaos_lives WHERE life = %(life)s)
+        """
+        return [row["id"] for row in self._asked(mine, life=replica.life)]
+
+    def _taken_over(self, jobs: list[int], number: int) -> bool:
+        """Tell whether another process works on one of the jobs, or has."""
+        later = """
+            SELECT 1 FROM chaos_takes AS took WHERE job = ANY(%(jobs)s) AND n >
+            (SELECT max(n) FROM chaos_takes WHERE job = took.job AND owner = %(number)s) LIMIT 1
+        """
+        return bool(self._asked(later, jobs=jobs, number=number))
+
+    def _asked(self, query: str, **values: object) -> list[Row]:
+        """Ask the database; nothing while it is away."""
         try:
-            mine = "SELECT id FROM jobs WHERE told = 0 AND owner = %(owner)s"
-            return [row["id"] for row in self.fleet.rows(mine, owner=self.fleet.number(replica.life))]
+            return self.fleet.rows(query, **values)
         except psycopg.OperationalError:
             return []
-
-    def _lives(self, number: int) -> bool:
-        try:
-            return bool(self.fleet.rows("SELECT 1 FROM processes WHERE id = %(id)s", id=number))
-        except psycopg.OperationalError:
-            return True
-
-    def _unfinished(self, jobs: Sequence[int]) -> bool:
-        try:
-            return bool(self.fleet.rows("SELECT 1 FROM jobs WHERE told = 0 AND id = ANY(%(ids)s)", ids=list(jobs)))
-        except psycopg.OperationalError:
-            return True
 
 
 async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jobs: int, seconds: float) -> Scene:
@@ -144,24 +151,50 @@ async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jo
             await fleet.tg.fault("delay", method, times=jobs // 2, delay=0.3)
         mischief = Mischief(fleet, rng, say)
         await born(mischief)
-        async with asyncio.TaskGroup() as group:
-            supervisor = group.create_task(mischief.supervise())
-            sending = group.create_task(make_all(made, within=seconds * 0.95, rng=rng))
-            group.create_task(_again_and_again(mischief.kill, kills, seconds, rng))
-            for share, what in (
-                (0.12, mischief.freeze),
-                (0.25, mischief.restart_server),
-                (0.4, mischief.deploy),
-                (0.6, mischief.crash_server),
-                (0.7, mischief.freeze),
-            ):
-                group.create_task(_at(share * seconds, what))
-            await sending
-            supervisor.cancel()
+        plan = {
+            0.12: mischief.freeze,
+            0.25: mischief.restart_server,
+            0.4: mischief.deploy,
+            0.6: mischief.crash_server,
+            0.7: mischief.freeze,
+        }
+        await befall(mischief, made, plan, kills=kills, seconds=seconds)
         return await judge(fleet, mischief, made, "replicas")
 
 
-async def _again_and_again(what: Callable[[], Awaitable[None]], times: int, seconds: float, rng: random.Random) -> None:
+async def polling(folder: Path, rng: random.Random, say: Say, *, kills: int, jobs: int, seconds: float) -> Scene:
+    """Let three processes poll in turn: one at a time, another one when that dies, freezes or loses its server."""
+    async with chaos_fleet(folder, ("run", "run", "web"), webhook=False, durable=False) as fleet:
+        made = await people(fleet, rng, jobs)
+        await asyncio.to_thread(migrations.bring_up_server, sa.make_url(fleet.url), upgrade=True)
+        fleet.watch()
+        await fleet.start_all()
+        await fleet.ready(fleet.replicas)
+        mischief = Mischief(fleet, rng, say)
+        plan = {0.3: mischief.freeze, 0.6: mischief.restart_server, 0.8: mischief.deploy}
+        await befall(mischief, made, plan, kills=kills, seconds=seconds)
+        return await judge(fleet, mischief, made, "replicas, polling")
+
+
+Action = Callable[[], Awaitable[None]]
+
+
+async def befall(
+    mischief: Mischief, made: Sequence[Wish], plan: Mapping[float, Action], *, kills: int, seconds: float
+) -> None:
+    """Make the wishes, kill at random moments, and do what is planned for each share of the time."""
+    async with asyncio.TaskGroup() as group:
+        supervisor = group.create_task(mischief.supervise())
+        doing = [
+            group.create_task(make_all(made, within=seconds * 0.95, rng=mischief.rng)),
+            group.create_task(_again_and_again(mischief.kill, kills, seconds, mischief.rng)),
+            *(group.create_task(_at(share * seconds, what)) for share, what in plan.items()),
+        ]
+        await asyncio.wait(doing)
+        supervisor.cancel()
+
+
+async def _again_and_again(what: Action, times: int, seconds: float, rng: random.Random) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     for moment in sorted(rng.uniform(0, seconds) for _ in range(times)):
@@ -169,7 +202,7 @@ async def _again_and_again(what: Callable[[], Awaitable[None]], times: int, seco
         await what()
 
 
-async def _at(seconds: float, what: Callable[[], Awaitable[None]]) -> None:
+async def _at(seconds: float, what: Action) -> None:
     await asyncio.sleep(seconds)
     await what()
 
@@ -226,19 +259,32 @@ async def judge(fleet: Fleet, mischief: Mischief, made: Sequence[Wish], name: st
     sums = await reckon(fleet, made, excuses(found))
     sums.expect("audit finds differences", bool(audit), audit)
     sums.expect("ended by itself", len(fleet.fallen), f"{fleet.fallen}: see their logs")
-    sums.counts["pace: requests in 9 s"], slow = _PROVIDER.broken(await _asked(fleet), mischief.pardons)
     calls = await fleet.tg.calls(begun=True)
-    most, wrong = too_fast(calls, TELEGRAM_RATE, mischief.pardons)
-    sums.counts["pace: messages in 9 s"] = most["all"]
-    wrong += [f"provider: {slow}"] if slow else []
-    sums.expect("faster than the pace", len(wrong), "; ".join(wrong))
-    sums.expect("polled beside the webhook", sum(call["method"] == "getUpdates" for call in calls), "getUpdates")
+    await _judge_pace(fleet, mischief, calls, sums)
+    _judge_polling(fleet, mischief, calls, sums)
     thrown = mischief.thrown + Counter(f"jobs taken over, {one.state}, owner {one.end}" for one in found)
     return Scene(name, thrown, sums)
 
 
-async def _asked(fleet: Fleet) -> list[tuple[float, int]]:
-    return [(at, 1) for at in (await fleet.report())["times"]]
+async def _judge_pace(fleet: Fleet, mischief: Mischief, calls: Sequence[Json], sums: Reckoning) -> None:
+    """Hold what came to Telegram and to the provider against what the settings allow."""
+    telegram, provider = (int(fleet.env[f"DARKROOM_{name}_RATE"]) for name in ("TELEGRAM", "PROVIDER"))
+    most, wrong = too_fast(calls, telegram, mischief.pardons)
+    sums.counts["pace: messages in 9 s"] = most["all"]
+    asked = [(at, 1) for at in (await fleet.report())["times"]]
+    sums.counts["pace: requests in 9 s"], sentence = Pace(provider, 1.0, 10).broken(asked, mischief.pardons)
+    wrong += [f"provider: {sentence}"] if sentence else []
+    sums.expect("faster than the pace", len(wrong), "; ".join(wrong))
+
+
+def _judge_polling(fleet: Fleet, mischief: Mischief, calls: Sequence[Json], sums: Reckoning) -> None:
+    """See that nobody polled beside another one: Telegram ends the older of two polls with 409, which is logged."""
+    if "DARKROOM_PUBLIC_URL" in fleet.env:
+        sums.expect("polled beside the webhook", sum(call["method"] == "getUpdates" for call in calls), "getUpdates")
+        return
+    ended = sum(log.read_text().count('"status": 409') for log in fleet.folder.glob("*.log"))
+    excused = sum(count for what, count in mischief.thrown.items() if what.startswith(("worker frozen", "PostgreSQL")))
+    sums.expect("two polled at once", max(ended - excused, 0), f"{ended} polls ended by another one")
 
 
 async def _audit(fleet: Fleet) -> str:
