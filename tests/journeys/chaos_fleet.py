@@ -169,10 +169,15 @@ class Fleet(Outside):
         with psycopg.connect(self.url, autocommit=True) as db:
             db.execute(WITNESSES)
 
-    def bury(self, replica: Replica) -> None:
-        """Say that a process beat a minute ago for the last time: what the others think of a dead one 10 s later."""
-        query = "UPDATE processes SET beat_at = beat_at - 60 WHERE id = %(id)s RETURNING id"
-        assert self.rows(query, id=self.number(replica.life))
+    async def buried(self, *lives: str) -> None:
+        """Say that these processes beat a minute ago for the last time, and wait until the others take that in.
+
+        That is what they would come to think of dead ones 10 s later.
+        """
+        ids = [self.number(life) for life in lives]
+        self.rows("UPDATE processes SET beat_at = beat_at - 60 WHERE id = ANY(%(ids)s) RETURNING id", ids=ids)
+        while self.rows("SELECT 1 FROM processes WHERE id = ANY(%(ids)s)", ids=ids):
+            await asyncio.sleep(0.05)
 
     def number(self, life: str) -> int:
         """Give the newest id under which a process has registered; 0 while it has none."""

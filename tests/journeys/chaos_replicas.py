@@ -106,14 +106,14 @@ class Mischief:
         self.say(f"a worker with {len(jobs)} jobs frozen for {time.time() - began:.1f} s")
         self.taken.remove(victim.name)
 
-    async def busy_worker(self) -> tuple[Replica, list[int]]:
-        """Wait for a worker with jobs, and give both."""
+    async def busy_worker(self, least: int = 1) -> tuple[Replica, list[int]]:
+        """Wait for a worker with so many jobs, and give both."""
         while True:
             for each in self.rng.sample(self._free(), len(self._free())):
                 jobs = self._jobs(each) if each.role != "web" else []
-                if jobs:
+                if len(jobs) >= least:
                     return each, jobs
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
 
     def _jobs(self, replica: Replica) -> list[int]:
         mine = """
