@@ -5,7 +5,8 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,21 +58,22 @@ class Mischief:
 
     async def kill(self) -> None:
         """Kill a random process and start another in its place at once."""
-        victim = self.rng.choice(self._free())
-        await self.fleet.kill(victim)
-        self.thrown[f"SIGKILL of a {victim.role}"] += 1
-        await self.fleet.start(victim)
+        while not (free := self._free()):
+            await asyncio.sleep(0.1)
+        async with self._alone_with(self.rng.choice(free)) as victim:
+            await self.fleet.kill(victim)
+            self.thrown[f"SIGKILL of a {victim.role}"] += 1
+            await self.fleet.start(victim)
 
     async def deploy(self) -> None:
         """Replace one process after the other, as a new version would."""
         for each in self.fleet.replicas:
-            if each.name not in self.taken:
-                self.taken.add(each.name)
-                await self.fleet.stop(each)
-                await self.fleet.start(each)
-                await self.fleet.ready([each])
-                self.thrown[f"SIGTERM of a {each.role}"] += 1
-                self.taken.remove(each.name)
+            async with self._alone_with(each):
+                if each.runs:
+                    await self.fleet.stop(each)
+                    self.thrown[f"SIGTERM of a {each.role}"] += 1
+                    await self.fleet.start(each)
+                    await self.fleet.ready([each])
         self.say("every process told to end and replaced, one after the other")
 
     async def restart_server(self) -> None:
@@ -93,18 +95,28 @@ class Mischief:
     async def freeze(self) -> None:
         """Freeze a worker that has work until the others have taken it over, and let it go on."""
         victim, jobs = await self.busy_worker()
-        self.taken.add(victim.name)
-        self.fleet.freeze(victim)
-        number, began = self.fleet.number(victim.life), time.time()
-        while time.time() < began + LONG_FROZEN and not self._taken_over(jobs, number):
-            await asyncio.sleep(0.2)
-        await asyncio.sleep(1)
-        buried = not self._asked("SELECT 1 FROM processes WHERE id = %(number)s", number=number)
-        self.fleet.thaw(victim)
-        self.pardons.append((time.time(), time.time() + 1))
+        async with self._alone_with(victim):
+            self.fleet.freeze(victim)
+            number, began = self.fleet.number(victim.life), time.time()
+            while time.time() < began + LONG_FROZEN and not self._taken_over(jobs, number):
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(1)
+            buried = not self._asked("SELECT 1 FROM processes WHERE id = %(number)s", number=number)
+            self.fleet.thaw(victim)
+            self.pardons.append((time.time(), time.time() + 1))
         self.thrown["worker frozen until buried" if buried else "worker frozen"] += 1
         self.say(f"a worker with {len(jobs)} jobs frozen for {time.time() - began:.1f} s")
-        self.taken.remove(victim.name)
+
+    @asynccontextmanager
+    async def _alone_with(self, replica: Replica) -> AsyncIterator[Replica]:
+        """Wait until nothing else is done to a replica, and let nothing else be."""
+        while replica.name in self.taken:
+            await asyncio.sleep(0.1)
+        self.taken.add(replica.name)
+        try:
+            yield replica
+        finally:
+            self.taken.remove(replica.name)
 
     async def busy_worker(self, least: int = 1) -> tuple[Replica, list[int]]:
         """Wait for a worker with so many jobs, and give both."""
