@@ -78,7 +78,7 @@ async def replicas(folder: Path, *, jobs: int, rounds: int, waits: int, say: Cal
                 say(f"run on {kind}, {number + 1} of {rounds}")
                 async with _run(kind, standins, server, folder / f"{kind}{number}") as programs:
                     await standins.load(min(jobs, 400))
-                    load = await _load(standins, programs, jobs)
+                    load = await measured(standins, programs, jobs)
                     found["race"].setdefault(kind, []).append(load.figures(0))
                     found["first"].setdefault(kind, []).extend((await standins.load(waits, at_once=1))["firsts"])
         for workers in (1, 2):
@@ -89,7 +89,7 @@ async def replicas(folder: Path, *, jobs: int, rounds: int, waits: int, say: Cal
             async with _run(kind, standins, server, folder / f"slow {kind}", concurrency=max(AT_ONCE)) as programs:
                 found["slow"][f"run, {kind}"] = await _sweep(standins, programs, jobs)
         say("the first step, from web to worker")
-        async with _fleet(standins, server, folder / "first", 1) as programs:
+        async with fleet(standins, server, folder / "first", 1) as programs:
             await standins.load(50, at_once=1)
             found["first"]["web + 1"] = (await standins.load(waits, at_once=1))["firsts"]
     return summary(found)
@@ -127,7 +127,7 @@ async def _run(
 
 
 @asynccontextmanager
-async def _fleet(
+async def fleet(
     standins: StandIns, server: postgres.Server, folder: Path, workers: int, **settings: object
 ) -> AsyncIterator[Measured]:
     """Run a web process, which polls, and so many workers."""
@@ -166,7 +166,7 @@ async def _listening(port: int, child: asyncio.subprocess.Process) -> None:
 
 
 async def _slow(standins: StandIns, server: postgres.Server, folder: Path, workers: int, jobs: int) -> list[Figures]:
-    async with _fleet(standins, server, folder, workers, concurrency=max(AT_ONCE)) as programs:
+    async with fleet(standins, server, folder, workers, concurrency=max(AT_ONCE)) as programs:
         return await _sweep(standins, programs, jobs)
 
 
@@ -175,12 +175,15 @@ async def _sweep(standins: StandIns, programs: Measured, jobs: int) -> list[Figu
     await standins.load(400, at_once=64, chats=CHATS)
     points = []
     for at_once in AT_ONCE:
-        load = await _load(standins, programs, jobs + at_once, at_once=at_once, chats=CHATS, seconds=PROVIDER_SECONDS)
+        load = await measured(
+            standins, programs, jobs + at_once, at_once=at_once, chats=CHATS, seconds=PROVIDER_SECONDS
+        )
         points.append({"at_once": at_once, **load.figures(PROVIDER_SECONDS)})
     return points
 
 
-async def _load(standins: StandIns, programs: Measured, jobs: int, **more: float) -> Load:
+async def measured(standins: StandIns, programs: Measured, jobs: int, **more: float) -> Load:
+    """Have a load served, and give what it took of each program; `more` is the stand-ins' to know."""
     before, busy = {name: one.cpu() for name, one in programs.items()}, _busy()
     served = await standins.load(jobs, **more)
     return Load(served, jobs, {name: one.cpu() - before[name] for name, one in programs.items()}, _busy() - busy)
