@@ -75,7 +75,7 @@ async def test_many_processes_lose_nothing_either(tmp_path: Path) -> None:
         await fleet.kill(web)
         await fleet.kill(killed)
         await fleet.start(killed)
-        await fleet.buried(*dead)
+        await fleet.bury(*dead)
         await asyncio.to_thread(fleet.server.restart)
         fleet.thaw(frozen)
         await sending
