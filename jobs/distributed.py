@@ -139,6 +139,8 @@ class DistributedDispatch:
                 )
             except (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as error:
                 log.warning("the queue is out of reach", cause=repr(error))
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # what breaks in procrastinate's end takes its place
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def sweep(self) -> None:

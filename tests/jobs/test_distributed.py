@@ -27,6 +27,7 @@ COSTS = {"colorize": 1, "cutout": 2}
 _first = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
 _age = sa.update(tables.processes).where(tables.processes.c.id == sa.bindparam("me")).values(beat_at=0)
 _calls = sa.table("procrastinate_jobs", sa.column("id"))
+_workers = sa.select(sa.table("procrastinate_workers", sa.column("id")).c.id)
 
 
 class Replica:
@@ -347,3 +348,16 @@ async def test_places(town: Town) -> None:
     await town.replica(working=True)
     await until(lambda: all_told(front))
     assert await front.dispatch.place(made[0]) is None or (await front.job(made[0]))["told"]
+
+
+async def test_an_end_that_breaks_is_an_end(server_url: str) -> None:
+    """A worker told to end takes no more jobs, even if procrastinate cannot take leave of the server."""
+    async with town_at(server_url) as town:
+        worker = await town.replica(working=True)
+        while not await worker.db.look(lambda conn: conn.all(_workers)):
+            await asyncio.sleep(0.01)
+        async with worker.db.pool.connection() as raw:
+            await raw.execute("ALTER FUNCTION procrastinate_unregister_worker_v1 RENAME TO away")
+        worker.task.cancel()
+        await asyncio.wait([worker.task], timeout=10)
+        assert worker.task.cancelled()
