@@ -24,7 +24,7 @@ test: $(VENV)/test.stamp ## lint, types, import contracts and all tests
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest -q -n $(JOBS) --cov --cov-report=term
 
-chaos: $(VENV)/test.stamp ## kill the bot again and again under load, and count what was lost (5 minutes)
+chaos: $(VENV)/test.stamp ## kill one bot, then many, again and again under load, and count what was lost (5 minutes)
 	$(RUN) -m tests.journeys.chaos
 
 bench: $(VENV)/test.stamp ## measure time and memory; a table and a JSON file go to bench-out/

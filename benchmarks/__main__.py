@@ -142,7 +142,7 @@ def machine() -> dict[str, str | int | float | None]:
 def main() -> None:
     """Read the command line, measure, show."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes: a minute instead of ten")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes: four minutes instead of eleven")
     parser.add_argument("only", nargs="?", choices=("replicas",), default="", help="measure this alone")
     console = Console()
     asked = parser.parse_args()
