@@ -122,7 +122,7 @@ class Front:
             before = now - self._common.settings.keep_days * 86_400
             db = self._common.db
             try:
-                async with db.begin() as conn:
+                async with db.begin() as conn:  # too long for `transact`; what fails is done in an hour
                     await inbox.prune(conn, before)
                     await jobs.prune(conn, before)
                     await albums.prune(conn, before)

@@ -111,8 +111,10 @@ async def door(update: Update, context: Context) -> None:
         return  # the old group's last words: remembering it anew would overwrite what the supergroup took along
     context.prefer(met.preferences)
     if met.looks != (chat.type, chat.effective_name, chat.username and chat.username.lower()):
-        async with context.house.db.begin() as conn:
-            await chats.remember(conn, chat.id, kind=chat.type, title=chat.effective_name, username=chat.username)
+        name, username = chat.effective_name, chat.username
+        await context.house.db.transact(
+            lambda conn: chats.remember(conn, chat.id, kind=chat.type, title=name, username=username)
+        )
 
 
 def _acting(update: Update) -> tuple[int, int]:

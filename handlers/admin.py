@@ -8,7 +8,8 @@ from telegram import Message
 from handlers.context import Context
 from handlers.guards import for_admins, named, note, number, source_of
 from storage import ledger, people, quotas
-from storage.ledger import LedgerError
+from storage.database import Connection
+from storage.ledger import LedgerError, Quota
 from storage.periods import KINDS, Kind, kind_of
 
 _ALLOWANCES = {"unlimited": quotas.UNLIMITED, "default": None}
@@ -60,14 +61,17 @@ async def setquota(message: Message, context: Context) -> None:
         await context.reply(message, context.say("setquota_usage"))
         return
     chat_id = who.chat_id
-    async with context.house.db.begin() as conn:
+
+    async def work(conn: Connection) -> Quota:
         await quotas.set_allowance(conn, chat_id, wanted.allowance)
         if wanted.kind or wanted.allowance is None:
             await quotas.set_period(conn, chat_id, wanted.kind)
         if wanted.with_member:
             await quotas.set_member_cap(conn, chat_id, wanted.member)
         await note(conn, message, chat_id)
-        quota = await quotas.quota(conn, chat_id, context.house.terms)
+        return await quotas.quota(conn, chat_id, context.house.terms)
+
+    quota = await context.house.db.transact(work)
     key = "setquota_default" if wanted.allowance is None and quota.kind == "day" else f"setquota_{quota.kind}"
     if quota.allowance is None:
         key = "setquota_default_unlimited" if wanted.allowance is None else "setquota_unlimited"
@@ -93,13 +97,16 @@ async def grant(message: Message, context: Context) -> None:
     house, admin, chat_id = context.house, message.from_user, who.chat_id
     about = {"by": admin.id if admin else 0, "source": f"grant:{source_of(message)}"}
     reason = " ".join(who.rest[1:]) or None
+
+    async def work(conn: Connection) -> Quota:
+        quota = await ledger.grant(conn, chat_id, amount, house.terms, **about, note=reason)  # type: ignore[arg-type]  # by name
+        await note(conn, message, chat_id)
+        return quota
+
     try:
-        async with house.db.begin() as conn:
-            quota = await ledger.grant(conn, chat_id, amount, house.terms, **about, note=reason)  # type: ignore[arg-type]  # by name
-            await note(conn, message, chat_id)
+        quota = await house.db.transact(work)
     except LedgerError:
-        async with house.db.read() as conn:
-            quota = await ledger.quota(conn, chat_id, house.terms)
+        quota = await house.db.look(lambda conn: ledger.quota(conn, chat_id, house.terms))
         await context.reply(message, context.say("grant_too_low", chat=str(chat_id), n=quota.granted))
         return
     await context.reply(message, context.say("grant_done", chat=str(chat_id), n=quota.lasting))
@@ -129,7 +136,10 @@ async def _set_blocked(message: Message, context: Context, *, blocked: bool) -> 
     if blocked and chat_id in house.admin_ids:
         await context.reply(message, context.say("block_admin"))
         return
-    async with house.db.begin() as conn:
+
+    async def work(conn: Connection) -> None:
         await people.set_blocked(conn, chat_id, blocked=blocked)
         await note(conn, message, chat_id)
+
+    await house.db.transact(work)
     await context.reply(message, context.say("blocked" if blocked else "unblocked", chat=str(chat_id)))

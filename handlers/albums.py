@@ -177,8 +177,7 @@ async def _do_wish(context: Context, message: Message, whole: _Whole) -> None:
         largest = max((one.picture for one in pictures), key=lambda one: max(one.width or 0, one.height or 0))
         await context.reply(message, menu_words(context.say, largest), menu(context.say, person, largest))
     if row["awaited"]:
-        async with context.house.db.begin() as conn:
-            await chats.forget_expected(conn, message.chat_id, person)
+        await context.house.db.persist(lambda conn: chats.forget_expected(conn, message.chat_id, person))
     if wish:
         await tell_unseen(context, message, pictures)
 

@@ -17,8 +17,8 @@ async def became_supergroup(update: Update, context: Context) -> None:
         return
     old = message.migrate_from_chat_id or message.chat_id
     new = message.migrate_to_chat_id or message.chat_id
-    async with context.house.db.begin() as conn:
-        await chats.migrate(conn, old, new)
+    # Once in a group's life it may take the event loop's time, lest a deadlock leave its credits behind.
+    await context.house.db.persist(lambda conn: chats.migrate(conn, old, new))
 
 
 async def membership(update: Update, context: Context) -> None:

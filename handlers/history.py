@@ -80,9 +80,10 @@ async def cancel(update: Update, context: Context) -> None:
     message = update.message
     if message is None:
         return
-    async with context.house.db.begin() as conn:
-        forgot = await chats.forget_expected(conn, message.chat_id, speaker_of(message))
-    if forgot:
+    here = (message.chat_id, speaker_of(message))
+    # Asked first, because deleting it once more would find nothing.
+    if await context.house.db.look(lambda conn: chats.expected(conn, *here)):
+        await context.house.db.transact(lambda conn: chats.forget_expected(conn, *here))
         await context.reply(message, context.say("cancelled"))
         return
     stopped = 0

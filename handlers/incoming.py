@@ -134,16 +134,8 @@ async def ask(context: Context, message: Message, person: int, wish: Wish, words
     """
     force = ForceReply(selective=True, input_field_placeholder=context.say("ask_placeholder"))
     prompt = await context.reply(message, words, None if is_private(message) else force)
-    async with context.house.db.begin() as conn:
-        await chats.expect(
-            conn,
-            message.chat_id,
-            person,
-            wish.operation.name,
-            wish.operation.model_dump_json(),
-            prompt.message_id,
-            fresh=wish.fresh,
-        )
+    wanted = (wish.operation.name, wish.operation.model_dump_json(), prompt.message_id)
+    await context.house.db.persist(lambda conn: chats.expect(conn, message.chat_id, person, *wanted, fresh=wish.fresh))
 
 
 async def photo(update: Update, context: Context) -> None:
@@ -161,8 +153,7 @@ async def photo(update: Update, context: Context) -> None:
     elif wish:
         await accept(context, message, person, f"m{message.message_id}", picture, wish)
         # After the job is written down: if we die in between, the photo is taken twice as one job, not lost.
-        async with context.house.db.begin() as conn:
-            await chats.forget_expected(conn, message.chat_id, person)
+        await context.house.db.persist(lambda conn: chats.forget_expected(conn, message.chat_id, person))
     elif is_private(message) and not message.media_group_id:
         words, buttons = menu_words(context.say, picture), menu(context.say, person, picture)
         await context.reply(message, words, buttons)
@@ -201,6 +192,5 @@ async def _link_taken(context: Context, message: Message) -> bool:
         return False
     wish = Wish(load(expected.operation, expected.options), expected.fresh)
     await accept(context, message, person, f"m{message.message_id}", link, wish)
-    async with context.house.db.begin() as conn:
-        await chats.forget_expected(conn, message.chat_id, person)
+    await context.house.db.persist(lambda conn: chats.forget_expected(conn, message.chat_id, person))
     return True

@@ -7,6 +7,8 @@ from telegram import Message
 from handlers.context import Context
 from handlers.guards import for_group_admins, number
 from storage import quotas
+from storage.database import Connection
+from storage.quotas import Quota
 
 
 @for_group_admins
@@ -17,8 +19,7 @@ async def membercap(message: Message, context: Context) -> None:
     if word != "none" and (cap is None or cap < 0):
         await context.reply(message, context.say("membercap_usage"))
         return
-    async with context.house.db.begin() as conn:
-        await quotas.set_member_cap(conn, message.chat_id, cap)
+    await context.house.db.transact(lambda conn: quotas.set_member_cap(conn, message.chat_id, cap))
     text = context.say("member_cap_none") if cap is None else context.say("member_cap_is", n=cap)
     await context.reply(message, text)
 
@@ -33,7 +34,10 @@ async def timezone(message: Message, context: Context) -> None:
     except (OSError, ValueError, KeyError):
         await context.reply(message, context.say("timezone_usage"))
         return
-    async with house.db.begin() as conn:
+
+    async def work(conn: Connection) -> Quota:
         await quotas.set_zone(conn, message.chat_id, zone)
-        quota = await quotas.quota(conn, message.chat_id, house.terms)
+        return await quotas.quota(conn, message.chat_id, house.terms)
+
+    quota = await house.db.transact(work)
     await context.reply(message, context.say("timezone_is", zone=quota.zone, renews_at=quota.renews_at))

@@ -10,7 +10,7 @@ from handlers.context import Context
 from handlers.guards import for_admins, named
 from handlers.quota import entry_lines, standing_lines
 from storage import chats, ledger, overview, people
-from storage.database import Row
+from storage.database import Connection, Row
 
 PAGE = 10
 DAY = 86_400.0
@@ -121,9 +121,12 @@ async def provider_switched(update: Update, context: Context) -> None:
         await context.quietly(query.answer(context.say("admin_only")))
         return
     if name in await _states(context):
-        async with house.db.begin() as conn:
+
+        async def work(conn: Connection) -> None:
             await people.set_paused(conn, name, paused=what == "pause")
             await people.note_action(conn, query.from_user.id, f"{what} {name}", None, f"c{query.id}")
+
+        await house.db.transact(work)
         if mine and name in mine.states():  # here at once; elsewhere at the next beat
             (mine.pause if what == "pause" else mine.resume)(name)
     text, buttons = await _providers(context)

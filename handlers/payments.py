@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Self
 
 import stamina
@@ -13,6 +14,8 @@ from handlers.context import Context, topic_of
 from handlers.guards import for_admins, note
 from storage import chats, people
 from storage import payments as rows
+from storage.database import Connection
+from storage.ledger import Terms
 
 STARS = "XTR"
 PAGE = 20
@@ -106,12 +109,15 @@ async def paid(update: Update, context: Context) -> None:
         return
     house, stars = context.house, payment.total_amount
     person = message.from_user.id if message.from_user else message.chat_id
-    async with house.db.begin() as conn:
+
+    async def work(conn: Connection) -> rows.Payment | None:
         # The invoice names the chat, as it can be forwarded and paid elsewhere; unless that became a supergroup since.
         chat_id = invoice.chat_id if await chats.get(conn, invoice.chat_id) else message.chat_id
         about = {"user_id": person, "credits": invoice.credits, "stars": stars}
         await rows.credit(conn, chat_id, house.terms, charge_id=charge, **about)
-        standing = await rows.get(conn, charge)
+        return await rows.get(conn, charge)
+
+    standing = await house.db.persist(work)
     if standing is None or not standing.told:
         receipt = context.say("paid", n=invoice.credits, stars=stars, charge=charge)
         await context.quietly(_give_receipt(message, context, receipt, charge))
@@ -121,8 +127,7 @@ async def _give_receipt(message: Message, context: Context, receipt: str, charge
     async for attempt in stamina.retry_context(on=_passes, attempts=6, timeout=60):
         with attempt:
             await context.reply(message, receipt)
-    async with context.house.db.begin() as conn:
-        await rows.set_told(conn, charge)
+    await context.house.db.persist(lambda conn: rows.set_told(conn, charge))
 
 
 def _passes(error: Exception) -> bool:
@@ -133,8 +138,8 @@ async def given_back(update: Update, context: Context) -> None:
     """Take the credits back when Telegram tells that it returned the Stars, whoever asked it to."""
     refunded = update.message.refunded_payment if update.message else None
     if refunded:
-        async with context.house.db.begin() as conn:
-            await rows.reverse(conn, refunded.telegram_payment_charge_id, context.house.terms)
+        charge, terms = refunded.telegram_payment_charge_id, context.house.terms
+        await context.house.db.persist(lambda conn: rows.reverse(conn, charge, terms))
 
 
 async def paysupport(update: Update, context: Context) -> None:
@@ -162,11 +167,16 @@ async def refund(message: Message, context: Context) -> None:
         if "already_refunded" not in error.message.lower():
             await context.reply(message, context.say("refund_failed", reason=error.message))
             return
-    async with house.db.begin() as conn:
-        taken = await rows.reverse(conn, charge, house.terms, by=message.from_user.id if message.from_user else None)
-        await note(conn, message, payment.chat_id)
-    key = "refund_before" if taken is None and payment.refunded_at else "refund_done"
-    await context.reply(message, context.say(key, stars=payment.stars, n=taken or 0, chat=str(payment.chat_id)))
+    taken = await house.db.persist(partial(_reverse, message=message, terms=house.terms, payment=payment))
+    key = "refund_before" if payment.refunded_at else "refund_done"
+    await context.reply(message, context.say(key, stars=payment.stars, n=taken, chat=str(payment.chat_id)))
+
+
+async def _reverse(conn: Connection, message: Message, terms: Terms, payment: rows.Payment) -> int:
+    by = message.from_user.id if message.from_user else None
+    await rows.reverse(conn, payment.charge_id, terms, by=by)
+    await note(conn, message, payment.chat_id)
+    return await rows.taken_back(conn, payment.charge_id)
 
 
 @for_admins

@@ -13,6 +13,8 @@ from handlers.presses import button
 from handlers.sizes import Row, in_rows
 from imaging.presets import PRESETS
 from storage import preferences
+from storage.database import Connection
+from storage.preferences import Preferences
 
 DEFAULT = "-"
 """Stands in a button for "as it is when nobody chose"."""
@@ -93,9 +95,12 @@ async def choose(pressed: Pressed, context: Context) -> str | None:
     chat = pressed.message.chat
     if not await decides(context, chat, pressed.person):
         return context.say("group_admin_only")
-    async with context.house.db.begin() as conn:
+
+    async def work(conn: Connection) -> Preferences:
         await preferences.choose(conn, chat.id, name, None if value == DEFAULT else value)
-        context.preferences = await preferences.get(conn, chat.id)
+        return await preferences.get(conn, chat.id)
+
+    context.preferences = await context.house.db.transact(work)
     context.language = context.preferences.language or pressed.query.from_user.language_code
     await back(pressed, context)
     return context.say("settings_saved")

@@ -36,7 +36,7 @@ async def forget(pressed: Pressed, context: Context) -> str | None:
         unfinished = await forgetting.unfinished(conn, pressed.person)
     for job_id in unfinished:
         await house.desk.cancel(job_id)
-    async with house.db.begin() as conn:
+    async with house.db.begin() as conn:  # looks at every row of some tables: too long for `transact`
         await forgetting.forget(conn, pressed.person)
     await pressed.show(context, context.say("forgotten"), None)
     return None

@@ -75,8 +75,9 @@ async def _refuse(context: Context, message: Message, requests: Sequence[Request
         why = await refusal(context, message.chat_id, refused)
         words = f"{why}\n{context.say('album_some', n=n, total=total)}"
     first = [request.columns() | {"fresh": request.fresh} for request in requests[:n]]
-    async with context.house.db.begin() as conn:
-        offer = await albums.offer(conn, message.chat_id, requests[0].user_id, json.dumps(first))
+    about = (message.chat_id, requests[0].user_id, json.dumps(first))
+    # Done again it makes a second offer, which no button knows and which is pruned.
+    offer = await context.house.db.transact(lambda conn: albums.offer(conn, *about))
     button = InlineKeyboardButton(context.say("button_some", n=n), callback_data=f"some:{offer}")
     await context.reply(message, words, InlineKeyboardMarkup([[button]]))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -69,8 +69,7 @@ async def _show(context: Context, message: Message) -> bool:
             continue
         if not held:
             ids = [(name, one.photo[-1].file_id) for name, one in zip(pictures, sent, strict=True)]
-            async with context.house.db.begin() as conn:
-                await preferences.stock_up(conn, ids)
+            await context.house.db.transact(partial(preferences.stock_up, file_ids=ids))
         return True
     return False
 

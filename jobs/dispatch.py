@@ -95,10 +95,14 @@ class Desk:
         `row` is the delivered job's; the same `source` has effect once.
         """
         columns: dict[str, object] = {name: row[name] for name in _REPEATED}
-        async with self._db.begin() as conn:
+
+        async def work(conn: Connection) -> int | None:
             await conn.lock(f"chat {row['chat_id']}")
             job_id = await rows.add(conn, state=State.SUBMITTED, source=source, place=0, send_as=send_as, **columns)
             await self._dispatch.admit(conn, row["chat_id"])
+            return job_id
+
+        job_id = await self._db.transact(work)
         if job_id is not None:
             self._dispatch.enqueue(row["chat_id"], job_id)
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from storage.database import Connection
 from storage.ledger import post
 from storage.quotas import Terms, quota
-from storage.tables import payments
+from storage.tables import ledger, payments
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ _refunded = (
     .values(refunded_at=sa.bindparam("now"))
     .returning(payments.c.charge_id)
 )
+_taken = sa.select(ledger.c.credits).where(ledger.c.source == sa.bindparam("origin"))
 _newest = (
     sa.select(payments)
     .order_by(payments.c.at.desc(), payments.c.charge_id)
@@ -75,6 +76,12 @@ async def reverse(conn: Connection, charge_id: str, terms: Terms, *, by: int | N
     person, chat_id = payment.user_id, payment.chat_id
     await post(conn, had, chat_id, "refund", taken, now, bought=-taken, source=source, user_id=person, by=by)
     return taken
+
+
+async def taken_back(conn: Connection, charge_id: str) -> int:
+    """Give the credits that were taken back when the payment was reversed, whoever did it."""
+    row = await conn.one(_taken, origin=f"refund:{charge_id}")
+    return int(row["credits"]) if row else 0
 
 
 async def get(conn: Connection, charge_id: str) -> Payment | None:
