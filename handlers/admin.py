@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from telegram import Message
 
 from handlers.context import Context
-from handlers.guards import for_admins, named, note, number, source_of
+from handlers.guards import MOST, for_admins, named, note, number, source_of
 from storage import ledger, people, quotas
 from storage.database import Connection
 from storage.ledger import LedgerError, Quota
@@ -58,7 +58,7 @@ async def setquota(message: Message, context: Context) -> None:
             return
         wanted = Setting.read(who.rest)
     except ValueError:
-        await context.reply(message, context.say("setquota_usage"))
+        await context.reply(message, context.say("setquota_usage", most=MOST))
         return
     chat_id = who.chat_id
 
@@ -92,7 +92,7 @@ async def grant(message: Message, context: Context) -> None:
     except ValueError:
         who = amount = None
     if who is None or not amount:
-        await context.reply(message, context.say("grant_usage"))
+        await context.reply(message, context.say("grant_usage", most=MOST))
         return
     house, admin, chat_id = context.house, message.from_user, who.chat_id
     about = {"by": admin.id if admin else 0, "source": f"grant:{source_of(message)}"}
@@ -107,7 +107,9 @@ async def grant(message: Message, context: Context) -> None:
         quota = await house.db.transact(work)
     except LedgerError:
         quota = await house.db.look(lambda conn: ledger.quota(conn, chat_id, house.terms))
-        await context.reply(message, context.say("grant_too_low", chat=str(chat_id), n=quota.granted))
+        key = "grant_too_low" if amount < 0 else "grant_too_high"
+        text = context.say(key, chat=str(chat_id), n=quota.granted, most=ledger.MOST_GRANTED)
+        await context.reply(message, text)
         return
     await context.reply(message, context.say("grant_done", chat=str(chat_id), n=quota.lasting))
 

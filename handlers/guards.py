@@ -16,10 +16,11 @@ from storage.database import Connection
 MEMBER_SECONDS = 60.0
 """How long Telegram's word on who is a group's admin is believed."""
 
-MOST = 10**9
+MOST = 10**6
 """Credits in one command, at most."""
 
-_LONGEST_ID = 19  # Telegram's ids have 52 bits; the database 63
+_LARGEST_ID = 2**63 - 1  # Telegram's ids have 52 bits; the database 63
+_LONGEST_ID = len(str(-_LARGEST_ID))
 _Handler = Callable[[Update, Context], Awaitable[None]]
 Order = Callable[[Message, Context], Awaitable[None]]
 
@@ -110,7 +111,7 @@ async def named(message: Message, context: Context, is_value: Callable[[str], bo
     who, rest = words[0].lower(), words[1:]
     if who == "here":
         return Named(message.chat_id, rest)
-    if who.removeprefix("-").isdecimal() and len(who) <= _LONGEST_ID:
+    if who.removeprefix("-").isdecimal() and len(who) <= _LONGEST_ID and abs(int(who)) <= _LARGEST_ID:
         return Named(int(who), rest)
     async with context.house.db.read() as conn:
         chat = await chats.find(conn, who) if who.startswith("@") else None

@@ -31,8 +31,12 @@ __all__ += [
 ]
 
 
+MOST_GRANTED = 10**9
+"""Granted credits of a chat, at most: those of two that become one still fit into the column's 32 bits."""
+
+
 class LedgerError(ValueError):
-    """A change that would take a chat below nothing."""
+    """A change that would take a chat below nothing, or above MOST_GRANTED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ async def grant(
 ) -> Quota:
     """Give (or, below zero, take) credits that do not expire. The same `source` has effect once.
 
-    Raises LedgerError when fewer granted credits than none would be left.
+    Raises LedgerError when fewer granted credits than none would be left, or more than MOST_GRANTED.
     """
     await conn.lock(f"chat {chat_id}")
     had = await quota(conn, chat_id, terms)
@@ -205,6 +209,9 @@ async def grant(
         return had
     if had.granted + credits < 0:
         message = f"{had.granted} credits are there to take"
+        raise LedgerError(message)
+    if credits > 0 and had.granted + credits > MOST_GRANTED:
+        message = f"{MOST_GRANTED} credits are the most a chat may have"
         raise LedgerError(message)
     await post(conn, had, chat_id, "grant", credits, time.time(), granted=credits, by=by, source=source, note=note)
     return await quota(conn, chat_id, terms)
