@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -40,7 +41,10 @@ class _TooLargeError(Exception):
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    """Read at most `limit` bytes; raises _TooLargeError past them and TimeoutError for a dawdling sender."""
+    """Read at most `limit` bytes.
+
+    Raises _TooLargeError past them, TimeoutError for a dawdling sender, ClientDisconnect for one that went away.
+    """
     body = bytearray()
     async with asyncio.timeout(BODY_SECONDS):
         async for chunk in request.stream():
@@ -140,6 +144,8 @@ def _telegram(
             return Response(status_code=413)
         except TimeoutError:
             return Response(status_code=408)
+        except ClientDisconnect:
+            return Response(status_code=400)  # heard by nobody
         if update is None:
             return Response(status_code=400)
         try:
@@ -157,7 +163,7 @@ def _callback(on_callback: Callable[[str, bytes], Awaitable[bool]]) -> Callable[
     async def callback(request: Request) -> Response:
         # The body is hearsay: whatever task it names is asked for by GET.
         body = b""
-        with contextlib.suppress(_TooLargeError, TimeoutError):
+        with contextlib.suppress(_TooLargeError, TimeoutError, ClientDisconnect):
             body = await _body(request, MAX_CALLBACK)
         known = await on_callback(request.path_params["token"], body)
         return Response(status_code=200 if known else 404)

@@ -153,6 +153,21 @@ async def test_a_body_that_never_ends_is_given_up(house: House, monkeypatch: pyt
         await writer.wait_closed()
 
 
+@pytest.mark.parametrize("path", ["/telegram", "/callback/known"])
+async def test_a_sender_who_hangs_up_is_no_trouble(house: House, caplog: pytest.LogCaptureFixture, path: str) -> None:
+    """An upload that is broken off ends its request and nothing else, without a line in the log."""
+    async with browsing(house) as client:
+        _, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        header = f"{next(iter(HEADERS))}: {SECRET}"
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n{header}\r\n\r\n{{".encode())
+        await writer.drain()
+        assert (await client.get("/healthz")).status_code == 200  # by now the server reads the body
+        writer.transport.abort()
+    # Serving ends only when every request has.
+    assert house.accepted == []
+    assert caplog.messages == []
+
+
 async def test_a_callback_is_a_hint(house: House) -> None:
     """A known token answers 200 and an unknown one 404; the body is handed on, within its limit."""
     async with browsing(house) as client:
