@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -32,8 +33,10 @@ QUIET = (
     "asyncio",
     "PIL",
     "procrastinate",
+    "psycopg.pool",
     "uvicorn.error",
 )
+SELDOM_SECONDS = 60.0
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\n]")
 
 
@@ -91,6 +94,25 @@ class _Handler(logging.StreamHandler[TextIO]):
         self.stream.write(f"a log record of {record.name} (line {record.lineno}) could not be written\n")
 
 
+class _Seldom(logging.Filter):
+    """Lets each kind of line through once in SELDOM_SECONDS.
+
+    psycopg's pool has one for every attempt to reach a server that is away, and nobody but it knows why it is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether this line is not of a kind that was let through lately."""
+        now = time.monotonic()
+        if now < self._next.get(record.msg, now):
+            return False
+        self._next[record.msg] = now + SELDOM_SECONDS
+        return True
+
+
 def _one_line(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Escape control characters in the event, so that no outside text can forge a line."""
     event["event"] = CONTROL.sub(lambda match: repr(match[0])[1:-1], str(event.get("event", "")))
@@ -132,6 +154,7 @@ def configure(level: str, style: str, secrets: Iterable[str], stream: TextIO | N
     logging.captureWarnings(capture=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    logging.getLogger("psycopg.pool").filters = [_Seldom()]
     sys.excepthook = _log_uncaught
     return redactor
 

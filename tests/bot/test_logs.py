@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg_pool import AsyncConnectionPool
 
+from bot import logs
 from bot.logs import REDACTED, Redactor, _Handler, configure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Self
 
 TOKEN = "4242424242:AAFakeFakeFakeFakeFakeFakeFakeFake_-x"
 KEY = 'sk-"quoted"/and\\slashed'
@@ -176,3 +180,26 @@ def test_a_log_that_cannot_be_written_harms_nobody() -> None:
     configure("INFO", "json", [], Full())
     structlog.get_logger().warning("a line")
     logging.getLogger("another").warning("a line")
+
+
+async def test_a_server_that_is_away_is_one_line(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the pool tries to reach it, the log says once, and once more after a while, why it cannot."""
+    tried = asyncio.Semaphore(0)
+
+    class _Away(psycopg.AsyncConnection[tuple[object, ...]]):
+        @classmethod
+        async def connect(cls, *_: object, **__: object) -> Self:
+            tried.release()
+            raise psycopg.OperationalError("password authentication failed")
+
+    async def fail(times: int) -> None:
+        async with AsyncConnectionPool("", connection_class=_Away, min_size=3, open=False):
+            for _ in range(times):
+                await tried.acquire()
+
+    await fail(3)
+    assert out.getvalue().count("password authentication failed") == 1
+    monkeypatch.setattr(logs, "SELDOM_SECONDS", 0.0)
+    logs.configure("DEBUG", "json", [], out)
+    await fail(3)
+    assert out.getvalue().count("password authentication failed") > 1
