@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -17,7 +16,7 @@ from bot.roles import Role
 from bot.settings import Settings
 from bot.work import make_work, working
 from jobs.delivery import insist
-from storage.database import DatabaseError
+from storage.database import Database, DatabaseError
 from storage.migrations import SchemaError
 
 STOP_SECONDS = 5.0
@@ -104,7 +103,7 @@ async def run(settings: Settings, role: Role = Role.RUN) -> int:
     try:
         async with running(settings, role):
             await asyncio.Event().wait()
-    except (DatabaseError, SchemaError, sqlite3.Error, OSError) as error:
+    except _expected() as error:
         log.error("cannot start", why=str(error))  # noqa: TRY400  the operator needs the sentence, not the trace
         return 1
     except InvalidToken:
@@ -115,6 +114,11 @@ async def run(settings: Settings, role: Role = Role.RUN) -> int:
             raise
         log.info("stopped")
     return 0
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Give what may go wrong at a start; a driver of a database that is not loaded is not used."""
+    return (DatabaseError, SchemaError, OSError, *(kind.Error for kind in Database.__subclasses__()))
 
 
 def _leave() -> None:
