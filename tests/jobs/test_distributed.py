@@ -248,7 +248,7 @@ async def test_dead_workers_job_is_resumed(town: Town) -> None:
     front, frozen = await town.replica(working=False), await town.replica(working=True)
     town.provider.up.clear()
     (job,) = await front.accept(request())
-    await until(lambda: town.provider.at_once == 1)
+    await until(lambda: _submitted(front, job))
     await frozen.forgotten()
     other = await town.replica(working=True)
     await until(lambda: _taken_over(other))  # by a second call, if the frozen one had the first
@@ -266,6 +266,10 @@ async def test_dead_workers_job_is_resumed(town: Town) -> None:
     (again,) = await front.accept(request(source="m2"))
     await until(lambda: all_told(front))
     assert (await front.job(again))["state"] == "delivered"
+
+
+async def _submitted(replica: Replica, job: int) -> bool:
+    return bool((await replica.job(job))["task_id"])
 
 
 async def _taken_over(replica: Replica) -> bool:
