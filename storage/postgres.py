@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 import stamina
 from psycopg.abc import Buffer
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 from psycopg.types.string import StrDumperUnknown
 from psycopg_pool import AsyncConnectionPool
@@ -117,7 +118,7 @@ class Postgres(Database):
             message = f"PostgreSQL at {url.host or 'this machine'}: {str(error.orig).strip()}"
             raise DatabaseError(message) from None
         pool: AsyncConnectionPool[Raw] = AsyncConnectionPool(
-            url.set(drivername="postgresql").render_as_string(hide_password=False),
+            make_conninfo(**_DIALECT.create_connect_args(url)[1]),  # type: ignore[no-untyped-call]  # as above
             kwargs={"row_factory": dict_row, "application_name": "darkroom"},
             min_size=1,
             max_size=POOL,
