@@ -313,6 +313,28 @@ async def test_a_process_that_stops_leaves_its_jobs(town: Town) -> None:
     assert len(town.provider.tasks) == 1
 
 
+async def test_a_long_chore_delays_no_beat(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a chore of the beat takes, an album that is sent by it say, its process is not taken for dead."""
+    monkeypatch.setattr("jobs.membership.BEAT_SECONDS", 0.02)
+    replica = await town.replica(working=False)
+    beats: list[float] = []
+
+    async def chore() -> None:
+        first = replica.membership._beat_at
+        while len(beats) < 2:
+            await asyncio.sleep(0.01)
+            if replica.membership._beat_at != first:
+                first = replica.membership._beat_at
+                beats.append(first)
+
+    replica.membership.on_beat.append(chore)
+    beating = asyncio.create_task(replica.membership.run())
+    try:
+        await until(lambda: len(beats) == 2)
+    finally:
+        await _ended(beating)
+
+
 async def test_stray_is_let_go(town: Town) -> None:
     """A job that a process owns but does not work on is left to the others after two beats."""
     front, worker = await town.replica(working=False), await town.replica(working=False)
