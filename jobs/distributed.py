@@ -27,6 +27,7 @@ CANCEL_SECONDS = 2.0
 """How long the process that works on a job may take to say whether it could be stopped."""
 
 LOOK_SECONDS = 0.05
+STOP_SECONDS = 0.25  # between looks for more to stop in a request of which something was: a call is aborted but once
 AGAIN_SECONDS = 1.0  # before procrastinate's worker is started again, which ends when the server does
 POLL_SECONDS = 1.0
 log = structlog.get_logger()
@@ -146,7 +147,7 @@ class DistributedDispatch:
     async def sweep(self) -> None:
         """Hand out what waits though it is its turn, and set right what died half-way; for each beat."""
         await self._db.transact(queue.tidy)
-        for chat_id in await self._db.look(rows.waiting_chats):
+        for chat_id in await self._db.look(lambda conn: rows.waiting_chats(conn, self._chat_limit)):
             await self._db.transact(lambda conn, chat=chat_id: self.admit(conn, chat))  # type: ignore[misc]  # mypy cannot type a lambda's default
         self.depth = await self._db.look(queue.depth)
         me = self._membership.id
@@ -192,12 +193,15 @@ class DistributedDispatch:
         futures = [self._working.setdefault(row["id"], loop.create_future()) for row in taken]
         for row in taken:
             self._local.enqueue(row["chat_id"], row["id"])
+        look_every = None
         while waiting := [future for future in futures if not future.done()]:
             try:
-                await asyncio.wait(waiting)
+                await asyncio.wait(waiting, timeout=look_every)
             except asyncio.CancelledError:
                 if context.abort_reason() is not AbortReason.USER_REQUEST:
                     raise  # the worker ends; what was taken goes on in the local dispatch
+                look_every = STOP_SECONDS
+            if look_every:
                 for row in await self._db.look(lambda conn: rows.owned(conn, me)):
                     if row["stop"]:
                         await self._stop(row["id"])

@@ -220,6 +220,42 @@ async def test_cancel_elsewhere(town: Town) -> None:
     assert town.counts.charged == 0
 
 
+async def test_cancel_album_elsewhere(town: Town) -> None:
+    """All pictures of an album that another process works on are cancelled without waiting for a beat."""
+    front = await town.replica(working=False)
+    await town.replica(working=True)
+    town.provider.up.clear()
+    made = await front.accept(*(request(place=place, album=5) for place in range(6)))
+    await until(lambda: town.provider.at_once == 4)
+    assert await front.desk.cancel_request(made[0]) == 6
+    assert town.telegram.sent == []
+    assert town.counts.charged == 0
+
+
+async def test_cancel_twice_at_once(town: Town) -> None:
+    """A second press, while another process cancels what nobody was handed yet, finds it cancelled."""
+    front, other = await town.replica(working=False), await town.replica(working=False)
+    made = await front.accept(*(request(place=place) for place in range(5)))
+    assert await other.db.transact(lambda conn: rows.seize(conn, made[4], other.membership.id))
+    pressing = asyncio.create_task(front.desk.cancel(made[4]))
+    await until(lambda: _stopping(front, made[4]))
+    assert await other.runner.cancel(made[4])
+    assert await pressing
+
+
+async def test_busy_chats_keep_nobody_waiting(town: Town) -> None:
+    """However many chats have more photos than may be worked on at a time, what a dead process left has its turn."""
+    front = await town.replica(working=False)
+    for chat_id in range(100, 200):
+        await front.accept(*(request(chat_id=chat_id, place=place) for place in range(5)))
+    (job,) = await front.accept(request(chat_id=900))
+    await front.db.transact(lambda conn: rows.take(conn, job, front.membership.id))
+    await front.forgotten()
+    assert (await front.job(job))["owner"] is None
+    await front.dispatch.sweep()
+    assert (await front.job(job))["owner"] == 0
+
+
 async def test_cancel_too_late(town: Town) -> None:
     """A result that is on its way to the chat is not stopped, and whoever asks is told so."""
     front, worker = await town.replica(working=False), await town.replica(working=True)
