@@ -6,7 +6,8 @@ queue at the end when these are done: so a chat with fifty photos delays nobody 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 import procrastinate
 import psycopg
@@ -21,6 +22,7 @@ from jobs.runner import Runner
 from storage import jobs as rows
 from storage import queue
 from storage.database import Connection, Row
+from storage.jobs import SupersededError
 from storage.postgres import Postgres, PostgresConnection
 
 CANCEL_SECONDS = 2.0
@@ -157,9 +159,17 @@ class DistributedDispatch:
             log.warning("a job of this process that it does not work on is left to the others", job=job_id)
             await self._db.transact(lambda conn, job=job_id: rows.let_go(conn, job, me))  # type: ignore[misc]  # as above
         self._strays = strays - self._strays
+        await self._complete_albums([row["id"] for row in mine if row["id"] not in strays], me)
         for row in mine:
             if row["stop"]:
                 await self._stop(row["id"])
+
+    async def _complete_albums(self, here: Sequence[int], me: int) -> None:
+        """Go on with albums of which a picture was another process's, which cancelled it or died."""
+        if here:
+            for row in await self._db.transact(lambda conn: rows.adopt(conn, here, me)):
+                self._local.enqueue(row["chat_id"], row["id"])
+        self._start(self._runner.check_albums())
 
     async def abandon(self) -> None:
         """Drop all work: the others have taken this process for dead, and its jobs for theirs."""
@@ -175,15 +185,20 @@ class DistributedDispatch:
 
     def ended(self, chat_id: int, _job_id: int) -> None:
         """Let the chat's next jobs have their turn; for LocalDispatch."""
-        task = asyncio.create_task(self._next(chat_id))
+        self._start(self._db.transact(lambda conn: self.admit(conn, chat_id)))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._until_the_beat(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _next(self, chat_id: int) -> None:
+    async def _until_the_beat(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._db.transact(lambda conn: self.admit(conn, chat_id))
-        except psycopg.Error as error:  # the next sweep does it
-            log.warning("the chat's next jobs wait for the next beat", cause=repr(error))
+            await work
+        except psycopg.Error as error:
+            log.warning("something waits for the next beat", cause=repr(error))
+        except SupersededError:
+            log.info("an album taken over by another process")
 
     async def _work(self, context: JobContext, job_id: int) -> None:
         """Take a request, and return when none of its jobs needs a slot any more."""
@@ -216,10 +231,12 @@ class DistributedDispatch:
 
 
 def _requests(unfinished: Sequence[Row]) -> Iterable[list[int]]:
-    """Give the jobs of each request that waits for its turn, oldest first: an album's together."""
+    """Give the jobs of each request that waits for its turn, oldest first: those of an album together or not at all."""
     waiting: dict[object, list[int]] = {}
+    begun: set[object] = set()
     for row in unfinished:
-        if row["owner"] is None:
-            request = row["id"] if row["album"] is None else (row["source"], row["album"])
-            waiting.setdefault(request, []).append(row["id"])
-    return waiting.values()
+        request = row["id"] if row["album"] is None else (row["source"], row["album"])
+        waiting.setdefault(request, []).append(row["id"])
+        if row["owner"] is not None:
+            begun.add(request)
+    return [jobs for request, jobs in waiting.items() if request not in begun]

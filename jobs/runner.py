@@ -157,6 +157,10 @@ class Runner:
         """Tell whether a job's result waits here for the rest of its album, or is on its way."""
         return self._albums.holds(job_id)
 
+    async def check_albums(self) -> None:
+        """Send the albums of which what was missing has ended in another process."""
+        await self._albums.check_all()
+
     async def _load(self, job_id: int) -> Row | None:
         """Give the job's row, if the job is there and this process's."""
         row = await self._db.look(lambda conn: rows.get(conn, job_id))

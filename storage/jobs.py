@@ -46,6 +46,22 @@ _take = (
     .values(owner=sa.bindparam("me"), epoch=jobs.c.epoch + 1)
     .returning(jobs.c.id, jobs.c.chat_id)
 )
+_rest = jobs.alias()
+_adopt = (
+    sa.update(jobs)
+    .where(
+        _free
+        & (jobs.c.chat_id == _rest.c.chat_id)
+        & (jobs.c.source == _rest.c.source)
+        & (jobs.c.album == _rest.c.album)
+        & (_rest.c.id == sa.any_(sa.bindparam("here", type_=sa.ARRAY(sa.BigInteger))))
+        & (_rest.c.told == 0)
+        & (_rest.c.owner == sa.bindparam("me"))
+        & _alive
+    )
+    .values(owner=sa.bindparam("me"), epoch=jobs.c.epoch + 1)
+    .returning(jobs.c.id, jobs.c.chat_id)
+)
 _seize = (
     sa.update(jobs)
     .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.told == 0) & (_free | (jobs.c.owner == 0)))
@@ -148,6 +164,11 @@ async def take(conn: Connection, job_id: int, me: int) -> Sequence[Row]:
     """
     found = await together(conn, job_id)
     return [taken for row in found if (taken := await conn.one(_take, job=row["id"], me=me)) is not None]
+
+
+async def adopt(conn: Connection, here: Sequence[int], me: int) -> Sequence[Row]:
+    """Make jobs the process's that nobody has, and that are delivered with those it works on; as `take` gives them."""
+    return await conn.all(_adopt, here=list(here), me=me)
 
 
 async def seize(conn: Connection, job_id: int, me: int) -> bool:

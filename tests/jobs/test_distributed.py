@@ -232,6 +232,39 @@ async def test_cancel_album_elsewhere(town: Town) -> None:
     assert town.counts.charged == 0
 
 
+async def _held(worker: Replica, *made: int) -> bool:
+    return all(worker.runner.holds(job) for job in made)
+
+
+async def test_album_goes_on_without_what_is_cancelled_elsewhere(town: Town) -> None:
+    """An album does not wait for ever for a picture that another process cancels, be it after all others are done."""
+    front = await town.replica(working=False)
+    made = await front.accept(*(request(place=place, album=5) for place in range(3)))
+    await front.db.transact(lambda conn: rows.seize(conn, made[2], front.membership.id))
+    worker = await town.replica(working=True)
+    await until(lambda: _held(worker, *made[:2]))
+    assert await front.runner.cancel(made[2])
+    await worker.dispatch.sweep()
+    await until(lambda: all_told(front))
+    assert town.telegram.albums == [list(made[:2])]
+
+
+async def test_album_stays_together(town: Town) -> None:
+    """A picture of an album that a dead process left joins the others where they are, not in a third process."""
+    front, dying = await town.replica(working=False), await town.replica(working=False)
+    made = await front.accept(*(request(place=place, album=5) for place in range(3)))
+    await front.db.transact(lambda conn: rows.seize(conn, made[2], dying.membership.id))
+    worker = await town.replica(working=True)
+    await until(lambda: _held(worker, *made[:2]))
+    await _ended(worker.task)
+    await dying.forgotten()
+    await town.replica(working=True)
+    await front.dispatch.sweep()
+    await worker.dispatch.sweep()
+    await until(lambda: all_told(front))
+    assert town.telegram.albums == [list(made)]
+
+
 async def test_cancel_twice_at_once(town: Town) -> None:
     """A second press, while another process cancels what nobody was handed yet, finds it cancelled."""
     front, other = await town.replica(working=False), await town.replica(working=False)
