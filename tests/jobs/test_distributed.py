@@ -417,6 +417,29 @@ async def test_stray_is_let_go(town: Town) -> None:
     assert (await front.job(job))["owner"] == 0
 
 
+async def test_a_job_that_nobody_can_end(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that breaks whatever works on it is not taken and sent for ever: it fails, and costs nothing."""
+    monkeypatch.setattr("jobs.runner.EPOCHS_LIMIT", 4)
+
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("jobs.closing.Closing.delivered", fail)
+    worker = await town.replica(working=True)
+    (job,) = await worker.accept(request())
+
+    async def over() -> bool:
+        await worker.dispatch.sweep()
+        return await all_told(worker)
+
+    await until(over)
+    assert len(town.telegram.sent) == 2
+    assert [code for _, code, _ in town.telegram.told] == ["internal"]
+    assert await worker.db.look(audit.differences) == []
+    assert (await worker.job(job))["state"] == "failed"
+    assert town.counts.charged == 0
+
+
 async def test_listens_again_after_a_restart(town: Town, postgres: Server) -> None:
     """When the server was away the worker hears of new jobs as before, not only when it polls."""
     front = await town.replica(working=False)
