@@ -64,6 +64,12 @@ class Albums:
             piece.close()
         self._here.clear()
 
+    async def check_all(self) -> None:
+        """Send the albums of which what was missing has ended in another process."""
+        for job_id in list(self._here):
+            if job_id in self._here:
+                await self.check(job_id)
+
     async def check(self, job_id: int) -> None:
         """Send the album of a job if nothing of it is missing any more."""
         album = await self._db.look(lambda conn: rows.together(conn, job_id))

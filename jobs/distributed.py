@@ -6,7 +6,8 @@ queue at the end when these are done: so a chat with fifty photos delays nobody 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 import procrastinate
 import psycopg
@@ -21,12 +22,14 @@ from jobs.runner import Runner
 from storage import jobs as rows
 from storage import queue
 from storage.database import Connection, Row
+from storage.jobs import SupersededError
 from storage.postgres import Postgres, PostgresConnection
 
 CANCEL_SECONDS = 2.0
 """How long the process that works on a job may take to say whether it could be stopped."""
 
 LOOK_SECONDS = 0.05
+STOP_SECONDS = 0.25  # between looks for more to stop in a request of which something was: a call is aborted but once
 AGAIN_SECONDS = 1.0  # before procrastinate's worker is started again, which ends when the server does
 POLL_SECONDS = 1.0
 log = structlog.get_logger()
@@ -146,7 +149,7 @@ class DistributedDispatch:
     async def sweep(self) -> None:
         """Hand out what waits though it is its turn, and set right what died half-way; for each beat."""
         await self._db.transact(queue.tidy)
-        for chat_id in await self._db.look(rows.waiting_chats):
+        for chat_id in await self._db.look(lambda conn: rows.waiting_chats(conn, self._chat_limit)):
             await self._db.transact(lambda conn, chat=chat_id: self.admit(conn, chat))  # type: ignore[misc]  # mypy cannot type a lambda's default
         self.depth = await self._db.look(queue.depth)
         me = self._membership.id
@@ -156,9 +159,17 @@ class DistributedDispatch:
             log.warning("a job of this process that it does not work on is left to the others", job=job_id)
             await self._db.transact(lambda conn, job=job_id: rows.let_go(conn, job, me))  # type: ignore[misc]  # as above
         self._strays = strays - self._strays
+        await self._complete_albums([row["id"] for row in mine if row["id"] not in strays], me)
         for row in mine:
             if row["stop"]:
                 await self._stop(row["id"])
+
+    async def _complete_albums(self, here: Sequence[int], me: int) -> None:
+        """Go on with albums of which a picture was another process's, which cancelled it or died."""
+        if here:
+            for row in await self._db.transact(lambda conn: rows.adopt(conn, here, me)):
+                self._local.enqueue(row["chat_id"], row["id"])
+        self._start(self._runner.check_albums())
 
     async def abandon(self) -> None:
         """Drop all work: the others have taken this process for dead, and its jobs for theirs."""
@@ -174,15 +185,20 @@ class DistributedDispatch:
 
     def ended(self, chat_id: int, _job_id: int) -> None:
         """Let the chat's next jobs have their turn; for LocalDispatch."""
-        task = asyncio.create_task(self._next(chat_id))
+        self._start(self._db.transact(lambda conn: self.admit(conn, chat_id)))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._until_the_beat(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _next(self, chat_id: int) -> None:
+    async def _until_the_beat(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._db.transact(lambda conn: self.admit(conn, chat_id))
-        except psycopg.Error as error:  # the next sweep does it
-            log.warning("the chat's next jobs wait for the next beat", cause=repr(error))
+            await work
+        except psycopg.Error as error:
+            log.warning("something waits for the next beat", cause=repr(error))
+        except SupersededError:
+            log.info("an album taken over by another process")
 
     async def _work(self, context: JobContext, job_id: int) -> None:
         """Take a request, and return when none of its jobs needs a slot any more."""
@@ -192,12 +208,15 @@ class DistributedDispatch:
         futures = [self._working.setdefault(row["id"], loop.create_future()) for row in taken]
         for row in taken:
             self._local.enqueue(row["chat_id"], row["id"])
+        look_every = None
         while waiting := [future for future in futures if not future.done()]:
             try:
-                await asyncio.wait(waiting)
+                await asyncio.wait(waiting, timeout=look_every)
             except asyncio.CancelledError:
                 if context.abort_reason() is not AbortReason.USER_REQUEST:
                     raise  # the worker ends; what was taken goes on in the local dispatch
+                look_every = STOP_SECONDS
+            if look_every:
                 for row in await self._db.look(lambda conn: rows.owned(conn, me)):
                     if row["stop"]:
                         await self._stop(row["id"])
@@ -212,10 +231,12 @@ class DistributedDispatch:
 
 
 def _requests(unfinished: Sequence[Row]) -> Iterable[list[int]]:
-    """Give the jobs of each request that waits for its turn, oldest first: an album's together."""
+    """Give the jobs of each request that waits for its turn, oldest first: those of an album together or not at all."""
     waiting: dict[object, list[int]] = {}
+    begun: set[object] = set()
     for row in unfinished:
-        if row["owner"] is None:
-            request = row["id"] if row["album"] is None else (row["source"], row["album"])
-            waiting.setdefault(request, []).append(row["id"])
-    return waiting.values()
+        request = row["id"] if row["album"] is None else (row["source"], row["album"])
+        waiting.setdefault(request, []).append(row["id"])
+        if row["owner"] is not None:
+            begun.add(request)
+    return [jobs for request, jobs in waiting.items() if request not in begun]

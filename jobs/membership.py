@@ -47,7 +47,8 @@ ALONE = Alone()
 class Membership:
     """One of several processes; `role` is run, web or worker, `states` gives what it knows of its providers, as JSON.
 
-    `on_beat` is called at each beat, what it raises is logged; `on_lost` when the others have buried this process,
+    `on_beat` is called after each beat, unless it is still at work since an earlier one: however long that takes, the
+    next beat comes in time. What it raises is logged. `on_lost` is called when the others have buried this process,
     which then goes on under a new `id`.
     """
 
@@ -60,6 +61,7 @@ class Membership:
         self.on_lost: list[Callable[[], Awaitable[None]]] = []
         self._beat_at = float("-inf")  # before the last beat was written, by the monotonic clock
         self._again = asyncio.Event()
+        self._chores: asyncio.Task[None] | None = None
 
     @property
     def fresh(self) -> bool:
@@ -74,12 +76,17 @@ class Membership:
 
     async def run(self) -> None:
         """Beat until cancelled."""
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            try:
-                await self._beat()
-            except self._db.Error as error:
-                log.warning("no beat", cause=repr(error))
+        try:
+            while True:
+                await asyncio.sleep(BEAT_SECONDS)
+                try:
+                    await self._beat()
+                except self._db.Error as error:
+                    log.warning("no beat", cause=repr(error))
+        finally:
+            if self._chores:
+                self._chores.cancel()
+                await asyncio.wait([self._chores])
 
     async def leave(self) -> None:
         """Leave jobs and updates to the others."""
@@ -112,6 +119,10 @@ class Membership:
         dead = await self._db.transact(lambda conn: processes.bury(conn, LEASE_SECONDS))
         if dead:
             log.warning("took over from dead processes", processes=dead)
+        if self._chores is None or self._chores.done():
+            self._chores = asyncio.create_task(self._do_chores())
+
+    async def _do_chores(self) -> None:
         for call in self.on_beat:
             try:
                 await call()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -117,7 +118,12 @@ class Progress:
 
     async def _follow(self, job_id: int) -> None:
         """Show a request's message from now to its end."""
-        jobs = await self._ours(job_id)
+        try:
+            jobs = await self._ours(job_id)
+        except self._db.Error:
+            if self._timers.pop(job_id, None):
+                self.watch(job_id)  # a little later, then
+            return
         left = {job.id for job in jobs if job.id in self._timers}
         if not left or job_id in self._shown:
             return
@@ -135,11 +141,12 @@ class Progress:
                 async with asyncio.timeout(EVERY_SECONDS):
                     await shown.over.wait()
             except TimeoutError:
-                if self._db.on_server and not await self._ours(job_id):
-                    return
-                before, standing = standing, await self._standing(jobs, shown)
-                if standing != before:
-                    await self._screen.change(first, message_id, standing)
+                with suppress(self._db.Error):  # it stays as it is, until the next time
+                    if self._db.on_server and not await self._ours(job_id):
+                        return
+                    before, standing = standing, await self._standing(jobs, shown)
+                    if standing != before:
+                        await self._screen.change(first, message_id, standing)
         await self._clear(first, message_id)
 
     async def _ours(self, job_id: int) -> list[Job]:

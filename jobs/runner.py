@@ -123,11 +123,21 @@ class Runner:
             return None
         if job.state in {State.DELIVERED, State.CANCELLED}:
             return None
+        if job.epoch >= EPOCHS_LIMIT:
+            return await self._give_up(job, row)
         if job.state == State.FAILED or job.reuse:
             return self._rest(Piece(job))
         if job.state == State.DELIVERING:
             self._observer.duplicate_delivery()
         return self._rest(await self._bring(job))
+
+    async def _give_up(self, job: Job, row: Row) -> Rest | None:
+        """End a job that no process could bring to an end, or that ended the processes."""
+        if job.state == State.FAILED:  # even its words break something
+            await self._closing.abandon(row)
+            return None
+        message = f"freed and taken {job.epoch} times"
+        return self._rest(await self._closing.failed(Piece(job, job.provider), RuntimeError(message)))
 
     def _rest(self, piece: Piece) -> Rest:
         if piece.job.album is not None:
@@ -156,6 +166,10 @@ class Runner:
     def holds(self, job_id: int) -> bool:
         """Tell whether a job's result waits here for the rest of its album, or is on its way."""
         return self._albums.holds(job_id)
+
+    async def check_albums(self) -> None:
+        """Send the albums of which what was missing has ended in another process."""
+        await self._albums.check_all()
 
     async def _load(self, job_id: int) -> Row | None:
         """Give the job's row, if the job is there and this process's."""
@@ -238,6 +252,9 @@ class Runner:
 
 UNKNOWN_LIMIT = 10
 """Paid requests in a row whose outcome was lost, however often the bot started anew, before a job is given up."""
+
+EPOCHS_LIMIT = 50
+"""Times that a job is freed and taken, two for each process that had it, before it is given up."""
 
 PERCENT = {State.ACCEPTED: 5, State.SUBMITTING: 15, State.SUBMITTED: 30, State.DELIVERING: DEVELOPED}
 """How far a job is in each state, as people are shown it."""

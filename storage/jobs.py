@@ -46,6 +46,22 @@ _take = (
     .values(owner=sa.bindparam("me"), epoch=jobs.c.epoch + 1)
     .returning(jobs.c.id, jobs.c.chat_id)
 )
+_rest = jobs.alias()
+_adopt = (
+    sa.update(jobs)
+    .where(
+        _free
+        & (jobs.c.chat_id == _rest.c.chat_id)
+        & (jobs.c.source == _rest.c.source)
+        & (jobs.c.album == _rest.c.album)
+        & (_rest.c.id == sa.any_(sa.bindparam("here", type_=sa.ARRAY(sa.BigInteger))))
+        & (_rest.c.told == 0)
+        & (_rest.c.owner == sa.bindparam("me"))
+        & _alive
+    )
+    .values(owner=sa.bindparam("me"), epoch=jobs.c.epoch + 1)
+    .returning(jobs.c.id, jobs.c.chat_id)
+)
 _seize = (
     sa.update(jobs)
     .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.told == 0) & (_free | (jobs.c.owner == 0)))
@@ -64,7 +80,14 @@ _let_go = (
     .where((jobs.c.id == sa.bindparam("job")) & (jobs.c.owner == sa.bindparam("me")) & (jobs.c.told == 0))
     .values(owner=None, epoch=jobs.c.epoch + 1)
 )
-_waiting_chats = sa.select(jobs.c.chat_id).where(_free).distinct().limit(100)
+_handed_out = sa.func.count(jobs.c.owner)
+_waiting_chats = (
+    sa.select(jobs.c.chat_id)
+    .where(jobs.c.told == 0)
+    .group_by(jobs.c.chat_id)
+    .having((_handed_out < sa.func.count()) & (_handed_out < sa.bindparam("most")))
+    .limit(100)
+)
 _before = sa.select(sa.func.count().label("n")).where(
     (jobs.c.told == 0) & (sa.func.coalesce(jobs.c.owner, 0) == 0) & (jobs.c.id < sa.bindparam("job"))
 )
@@ -143,6 +166,11 @@ async def take(conn: Connection, job_id: int, me: int) -> Sequence[Row]:
     return [taken for row in found if (taken := await conn.one(_take, job=row["id"], me=me)) is not None]
 
 
+async def adopt(conn: Connection, here: Sequence[int], me: int) -> Sequence[Row]:
+    """Make jobs the process's that nobody has, and that are delivered with those it works on; as `take` gives them."""
+    return await conn.all(_adopt, here=list(here), me=me)
+
+
 async def seize(conn: Connection, job_id: int, me: int) -> bool:
     """Make a job the process's that nobody works on yet; False when somebody does, or it has ended."""
     return await conn.one(_seize, job=job_id, me=me) is not None
@@ -151,10 +179,10 @@ async def seize(conn: Connection, job_id: int, me: int) -> bool:
 async def set_stop(conn: Connection, job_id: int, *, wanted: bool) -> int | None:
     """Note that a job is to end without a result, or that it was too late; give procrastinate's call for it.
 
-    None: it has ended.
+    None: it has ended. 0: there was no call, who has it is about to cancel it.
     """
     row = await conn.one(_stop, job=job_id, wanted=int(wanted))
-    return None if row is None else int(row["task"])
+    return None if row is None else int(row["task"] or 0)
 
 
 async def owned(conn: Connection, me: int) -> Sequence[Row]:
@@ -167,9 +195,9 @@ async def let_go(conn: Connection, job_id: int, me: int) -> None:
     await conn.all(_let_go, job=job_id, me=me)
 
 
-async def waiting_chats(conn: Connection) -> Sequence[int]:
-    """Give some chats whose jobs wait for their turn."""
-    return [row["chat_id"] for row in await conn.all(_waiting_chats)]
+async def waiting_chats(conn: Connection, limit: int) -> Sequence[int]:
+    """Give some chats with jobs that nobody was handed, and fewer than `limit` that somebody was."""
+    return [row["chat_id"] for row in await conn.all(_waiting_chats, most=limit)]
 
 
 async def before(conn: Connection, job_id: int) -> int:

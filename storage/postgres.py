@@ -35,6 +35,11 @@ CHECK_SECONDS = 1.0
 AGAIN_SECONDS = 5.0
 """How long a transaction is tried again that a deadlock or a restart of the server undid."""
 
+SILENCE = "5s"
+"""After so long without a statement the server undoes a transaction: else a process that froze in one, or whose machine
+is gone, would keep its locks, and with them every process that wants to bury it, for as long as TCP takes."""
+
+_SILENCE = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped
 # SQLite has ON CONFLICT from PostgreSQL, word for word; this is all that the other's compiler misses in its clause.
 OnConflictClause.constraint_target = None  # type: ignore[attr-defined]
@@ -64,6 +69,7 @@ def _checks() -> Callable[[Raw], Awaitable[None]]:
 async def _configure(raw: Raw) -> None:
     raw.adapters.register_dumper(str, _AnyText)
     await raw.set_autocommit(True)  # not among the pool's kwargs, where procrastinate's listener sets it itself
+    await raw.execute(_SILENCE, [SILENCE])
 
 
 class PostgresConnection(Connection):
@@ -205,5 +211,6 @@ class Postgres(Database):
 
     @staticmethod
     def passes(error: Exception) -> bool:
-        """Tell a server that is away, a deadlock or a full disk from a wrong statement."""
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        """Tell a server that is away or lost patience, a deadlock or a full disk from a wrong statement."""
+        passing = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.IdleInTransactionSessionTimeout)
+        return isinstance(error, passing)

@@ -220,6 +220,75 @@ async def test_cancel_elsewhere(town: Town) -> None:
     assert town.counts.charged == 0
 
 
+async def test_cancel_album_elsewhere(town: Town) -> None:
+    """All pictures of an album that another process works on are cancelled without waiting for a beat."""
+    front = await town.replica(working=False)
+    await town.replica(working=True)
+    town.provider.up.clear()
+    made = await front.accept(*(request(place=place, album=5) for place in range(6)))
+    await until(lambda: town.provider.at_once == 4)
+    assert await front.desk.cancel_request(made[0]) == 6
+    assert town.telegram.sent == []
+    assert town.counts.charged == 0
+
+
+async def _held(worker: Replica, *made: int) -> bool:
+    return all(worker.runner.holds(job) for job in made)
+
+
+async def test_album_goes_on_without_what_is_cancelled_elsewhere(town: Town) -> None:
+    """An album does not wait for ever for a picture that another process cancels, be it after all others are done."""
+    front = await town.replica(working=False)
+    made = await front.accept(*(request(place=place, album=5) for place in range(3)))
+    await front.db.transact(lambda conn: rows.seize(conn, made[2], front.membership.id))
+    worker = await town.replica(working=True)
+    await until(lambda: _held(worker, *made[:2]))
+    assert await front.runner.cancel(made[2])
+    await worker.dispatch.sweep()
+    await until(lambda: all_told(front))
+    assert town.telegram.albums == [list(made[:2])]
+
+
+async def test_album_stays_together(town: Town) -> None:
+    """A picture of an album that a dead process left joins the others where they are, not in a third process."""
+    front, dying = await town.replica(working=False), await town.replica(working=False)
+    made = await front.accept(*(request(place=place, album=5) for place in range(3)))
+    await front.db.transact(lambda conn: rows.seize(conn, made[2], dying.membership.id))
+    worker = await town.replica(working=True)
+    await until(lambda: _held(worker, *made[:2]))
+    await _ended(worker.task)
+    await dying.forgotten()
+    await town.replica(working=True)
+    await front.dispatch.sweep()
+    await worker.dispatch.sweep()
+    await until(lambda: all_told(front))
+    assert town.telegram.albums == [list(made)]
+
+
+async def test_cancel_twice_at_once(town: Town) -> None:
+    """A second press, while another process cancels what nobody was handed yet, finds it cancelled."""
+    front, other = await town.replica(working=False), await town.replica(working=False)
+    made = await front.accept(*(request(place=place) for place in range(5)))
+    assert await other.db.transact(lambda conn: rows.seize(conn, made[4], other.membership.id))
+    pressing = asyncio.create_task(front.desk.cancel(made[4]))
+    await until(lambda: _stopping(front, made[4]))
+    assert await other.runner.cancel(made[4])
+    assert await pressing
+
+
+async def test_busy_chats_keep_nobody_waiting(town: Town) -> None:
+    """However many chats have more photos than may be worked on at a time, what a dead process left has its turn."""
+    front = await town.replica(working=False)
+    for chat_id in range(100, 200):
+        await front.accept(*(request(chat_id=chat_id, place=place) for place in range(5)))
+    (job,) = await front.accept(request(chat_id=900))
+    await front.db.transact(lambda conn: rows.take(conn, job, front.membership.id))
+    await front.forgotten()
+    assert (await front.job(job))["owner"] is None
+    await front.dispatch.sweep()
+    assert (await front.job(job))["owner"] == 0
+
+
 async def test_cancel_too_late(town: Town) -> None:
     """A result that is on its way to the chat is not stopped, and whoever asks is told so."""
     front, worker = await town.replica(working=False), await town.replica(working=True)
@@ -313,6 +382,28 @@ async def test_a_process_that_stops_leaves_its_jobs(town: Town) -> None:
     assert len(town.provider.tasks) == 1
 
 
+async def test_a_long_chore_delays_no_beat(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a chore of the beat takes, an album that is sent by it say, its process is not taken for dead."""
+    monkeypatch.setattr("jobs.membership.BEAT_SECONDS", 0.02)
+    replica = await town.replica(working=False)
+    beats: list[float] = []
+
+    async def chore() -> None:
+        first = replica.membership._beat_at
+        while len(beats) < 2:
+            await asyncio.sleep(0.01)
+            if replica.membership._beat_at != first:
+                first = replica.membership._beat_at
+                beats.append(first)
+
+    replica.membership.on_beat.append(chore)
+    beating = asyncio.create_task(replica.membership.run())
+    try:
+        await until(lambda: len(beats) == 2)
+    finally:
+        await _ended(beating)
+
+
 async def test_stray_is_let_go(town: Town) -> None:
     """A job that a process owns but does not work on is left to the others after two beats."""
     front, worker = await town.replica(working=False), await town.replica(working=False)
@@ -324,6 +415,29 @@ async def test_stray_is_let_go(town: Town) -> None:
     assert (await front.job(job))["owner"] is None
     await worker.dispatch.sweep()
     assert (await front.job(job))["owner"] == 0
+
+
+async def test_a_job_that_nobody_can_end(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that breaks whatever works on it is not taken and sent for ever: it fails, and costs nothing."""
+    monkeypatch.setattr("jobs.runner.EPOCHS_LIMIT", 4)
+
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("jobs.closing.Closing.delivered", fail)
+    worker = await town.replica(working=True)
+    (job,) = await worker.accept(request())
+
+    async def over() -> bool:
+        await worker.dispatch.sweep()
+        return await all_told(worker)
+
+    await until(over)
+    assert len(town.telegram.sent) == 2
+    assert [code for _, code, _ in town.telegram.told] == ["internal"]
+    assert await worker.db.look(audit.differences) == []
+    assert (await worker.job(job))["state"] == "failed"
+    assert town.counts.charged == 0
 
 
 async def test_listens_again_after_a_restart(town: Town, postgres: Server) -> None:

@@ -12,6 +12,7 @@ from jobs.local import LocalDispatch
 from jobs.progress import Progress, Standing
 from jobs.runner import Runner
 from storage.database import Database
+from tests.databases import reached
 from tests.jobs.support import Bench, request
 
 
@@ -159,3 +160,34 @@ async def test_telegram_takes_no_message(bench: Bench, screen: Screen) -> None:
     await bench.quiet()
     assert len(bench.telegram.sent) == 1
     assert screen.cleared == []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+async def test_server_away_meanwhile(
+    server_url: str, screen: Screen, monkeypatch: pytest.MonkeyPatch, *, shown: bool
+) -> None:
+    """A server that is away when a message is to be shown, or brought up to date, leaves none behind, nor a timer."""
+    async with reached(server_url) as db:
+        bench, look, asked = Bench(db), db.look, asyncio.Event()
+        progress = watch(bench, screen)
+        bench.provider.up.clear()
+
+        async def fail(_work: object) -> None:
+            asked.set()
+            raise db.Error
+
+        await bench.desk.accept([request()])
+        while bench.provider.at_once == 0:
+            await asyncio.sleep(0)
+        if shown:
+            await screen.seen.wait()
+        monkeypatch.setattr(db, "look", fail)
+        await asked.wait()
+        monkeypatch.setattr(db, "look", look)
+        await screen.seen.wait()
+        bench.provider.up.set()
+        async with asyncio.timeout(5):
+            await screen.gone.wait()
+        assert progress._timers == {}
+        await bench.quiet()
+        await progress.close()

@@ -210,3 +210,22 @@ async def test_names_are_locked_until_the_end(db: Database) -> None:
         order.append("first")
     await task
     assert order == ["first", "second"]
+
+
+async def test_frozen_in_a_transaction(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that falls silent in the middle of a transaction loses its locks; awake again it does it anew."""
+    monkeypatch.setattr(module, "SILENCE", "200ms")
+    tries: list[int] = []
+    async with reached(server_url) as frozen, reached(server_url) as other:
+
+        async def work(conn: Connection) -> None:
+            await conn.lock("chat 7")
+            tries.append(1)
+            if len(tries) == 1:
+                await other.transact(lambda theirs: theirs.lock("chat 7"))
+            await raw(conn, INSERT, "thawed")
+
+        async with asyncio.timeout(5):
+            await frozen.transact(work)
+        assert len(tries) == 2
+        assert await days(other) == ["thawed"]
