@@ -6,19 +6,9 @@ from contextlib import asynccontextmanager
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from storage.postgres import Postgres
+from storage.postgres import ALIVE, Postgres
 
 Raw = psycopg.AsyncConnection[tuple[object, ...]]
-# A server whose machine is gone says nothing; without these one waits for it for hours (libpq, section 34.1.2).
-_ALIVE: dict[str, str | int] = {
-    "application_name": "darkroom",
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 3,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
-}
 _SILENCE = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 
 
@@ -30,7 +20,7 @@ async def connected(db: Postgres, *, silence: str = "0") -> AsyncIterator[Raw]:
     way a process that froze, or whose machine is gone, holds no lock for long. "0" is for ever.
     """
     assert isinstance(db.pool.conninfo, str)  # noqa: S101  a pool may have it from a function; ours has not
-    raw = await psycopg.AsyncConnection.connect(make_conninfo(db.pool.conninfo, **_ALIVE), autocommit=True)
+    raw = await psycopg.AsyncConnection.connect(make_conninfo(db.pool.conninfo, **ALIVE), autocommit=True)
     try:
         await raw.execute(_SILENCE, [silence])
         yield raw

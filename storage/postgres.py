@@ -39,6 +39,17 @@ SILENCE = "5s"
 """After so long without a statement the server undoes a transaction: else a process that froze in one, or whose machine
 is gone, would keep its locks, and with them every process that wants to bury it, for as long as TCP takes."""
 
+# A server whose machine is gone says nothing; without these one waits for it for hours (libpq, section 34.1.2).
+ALIVE: dict[str, str | int] = {
+    "application_name": "darkroom",
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
+
 _SILENCE = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped
 # SQLite has ON CONFLICT from PostgreSQL, word for word; this is all that the other's compiler misses in its clause.
@@ -125,7 +136,7 @@ class Postgres(Database):
             raise DatabaseError(message) from None
         pool: AsyncConnectionPool[Raw] = AsyncConnectionPool(
             make_conninfo(**_DIALECT.create_connect_args(url)[1]),  # type: ignore[no-untyped-call]  # as above
-            kwargs={"row_factory": dict_row, "application_name": "darkroom"},
+            kwargs={"row_factory": dict_row, **ALIVE},
             min_size=1,
             max_size=POOL,
             timeout=POOL_SECONDS,
