@@ -56,12 +56,12 @@ class Row:
         return self.value >= -self.goal if self.goal < 0 else self.value <= self.goal
 
 
-async def measure(size: Size, say: Callable[[str], None], file: Path, only: str = "") -> Figures:
+async def measure(size: Size, say: Callable[[str], None], file: Path, only: str | None = None) -> Figures:
     """Measure one thing after the other, each in a folder of its own; give all figures, which go to `file` too."""
     found: Figures = {"machine": machine()}
 
     async def part(name: str, work: Callable[[Path], Awaitable[Figures]]) -> None:
-        if only not in {"", name}:
+        if only not in {None, name}:
             return
         say(f"[bold]{name}[/]")
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
@@ -143,7 +143,7 @@ def main() -> None:
     """Read the command line, measure, show."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes: four minutes instead of eleven")
-    parser.add_argument("only", nargs="?", choices=("replicas",), default="", help="measure this alone")
+    parser.add_argument("only", nargs="?", choices=("replicas",), help="measure this alone")
     console = Console()
     asked = parser.parse_args()
     size = QUICK if asked.quick else FULL
