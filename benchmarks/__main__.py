@@ -139,13 +139,18 @@ def machine() -> dict[str, str | int | float | None]:
     return {**made, "at": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}
 
 
-def main() -> None:
-    """Read the command line, measure, show."""
+def command_line() -> argparse.ArgumentParser:
+    """Say what may stand behind `python -m benchmarks`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes: four minutes instead of eleven")
     parser.add_argument("only", nargs="?", choices=("replicas",), help="measure this alone")
+    return parser
+
+
+def main() -> None:
+    """Read the command line, measure, show."""
     console = Console()
-    asked = parser.parse_args()
+    asked = command_line().parse_args()
     size = QUICK if asked.quick else FULL
     OUT.mkdir(exist_ok=True)
     file = OUT / f"{asked.only or 'benchmark'}.json"

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import speed
-from benchmarks.__main__ import Row, rows, show
+from benchmarks.__main__ import Row, command_line, rows, show
 from benchmarks.growth import growth
 from benchmarks.programs import program, stand_ins
 from imaging import codec
@@ -28,6 +28,12 @@ FIGURES = {
     "starts": {"new": {"seconds": 1.0, "mebibytes": 80.0}},
     "memory": {"files": 50, "before": 90.0, "peak": 100.0},
 }
+
+
+def test_all_or_one() -> None:
+    """`make bench` names nothing and measures everything; one part may be named."""
+    assert command_line().parse_args([]).only is None
+    assert command_line().parse_args(["replicas"]).only == "replicas"
 
 
 @linux_only
