@@ -5,8 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # A stamp is newer than what it was installed from exactly when there is nothing to install again.
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
-# Pytest's workers: more than two only fight over a small machine.
-JOBS ?= 2
+# Pytest's workers, for two cores: one more, since many tests wait for other programs.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos bench clean
