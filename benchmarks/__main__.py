@@ -143,7 +143,7 @@ def machine() -> dict[str, str | int | float | None]:
 def command_line() -> argparse.ArgumentParser:
     """Say what may stand behind `python -m benchmarks`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes: four minutes instead of eleven")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes: less than the five minutes it takes")
     parser.add_argument("only", nargs="?", choices=("replicas",), help="measure this alone")
     return parser
 
