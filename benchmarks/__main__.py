@@ -113,12 +113,11 @@ def single(found: Figures) -> list[Row]:
     listed.append(
         Row(f"memory more, {memory['files']} × 19 MiB at once", memory["peak"] - memory["before"], "MiB", 150.0)
     )
-    asked = (("quota", "quota check", 1.5), ("insert", "job insert", 1.5), ("glance", "glance at a quota", None))
-    for kind, words, goal in asked:
+    for kind, words in (("quota", "quota check"), ("insert", "job insert"), ("glance", "glance at a quota")):
         full = f"{words}, 99 of 100, {grown['chats']:,} chats and {grown['entries']:,} entries"
         listed += [
             Row(full, grown["p99_ms"]["full"][kind], "ms"),
-            Row("… to an empty database", grown["ratio"][kind], "×", goal),
+            Row("… to an empty database", grown["ratio"][kind], "×", 1.5),
         ]
     return listed
 
