@@ -18,15 +18,21 @@ from imaging.provider import Link, Upload
 from imaging.results import IN_MEMORY, Result, new_spool
 from imaging.routing import Checkpoint, Resume
 from jobs.albums import Albums
+from jobs.checkpoints import Checkpoints
 from jobs.closing import ChatGoneError, ChatMovedError, Closing, Ending, Observer, UndeliverableError, Watcher
 from jobs.job import ENDED, Job, Piece, Sent, State
 from jobs.membership import ALONE, Lease
-from jobs.progress import DEVELOPED
 from storage import jobs as rows
 from storage.database import Database, Row
 from storage.jobs import SupersededError
 
 __all__ = ["ChatGoneError", "ChatMovedError", "Courier", "Observer", "Rest", "Runner", "UndeliverableError"]
+
+UNKNOWN_LIMIT = 10
+"""Paid requests in a row whose outcome was lost, however often the bot started anew, before a job is given up."""
+
+EPOCHS_LIMIT = 50
+"""Times that a job is freed and taken, two for each process that had it, before it is given up."""
 
 T = TypeVar("T")
 Rest = Callable[[], Awaitable[None]]
@@ -189,7 +195,7 @@ class Runner:
             return await self._closing.failed(Piece(job, checkpoints.provider), error, late=bound.expired())
         return Piece(job, checkpoints.provider, result, changes)
 
-    async def _develop(self, job: Job, checkpoints: "Checkpoints") -> tuple[Result, tuple[str, ...]]:
+    async def _develop(self, job: Job, checkpoints: Checkpoints) -> tuple[Result, tuple[str, ...]]:
         if job.state == State.SUBMITTING and job.submits >= UNKNOWN_LIMIT:
             message = f"cut off in the upload {job.submits} times"
             raise OutcomeUnknown(message)
@@ -213,7 +219,7 @@ class Runner:
             held.pop_all()
         return result, tuple(dict.fromkeys(changes + result.changes))
 
-    async def _ask(self, job: Job, upload: Upload | Link, checkpoints: "Checkpoints") -> Result:
+    async def _ask(self, job: Job, upload: Upload | Link, checkpoints: Checkpoints) -> Result:
         develop = self._router.develop(job.operation, upload, checkpoints, resume=job.resume)
         return await self._timed("develop", develop)
 
@@ -248,65 +254,3 @@ class Runner:
         """Develop a picture, at our cost, whose earlier result Telegram does not know any more."""
         await self._db.persist(lambda conn: rows.update(conn, job.id, epoch=job.epoch, reuse=None))
         return await self._bring(replace(job, reuse=()))
-
-
-UNKNOWN_LIMIT = 10
-"""Paid requests in a row whose outcome was lost, however often the bot started anew, before a job is given up."""
-
-EPOCHS_LIMIT = 50
-"""Times that a job is freed and taken, two for each process that had it, before it is given up."""
-
-PERCENT = {State.ACCEPTED: 5, State.SUBMITTING: 15, State.SUBMITTED: 30, State.DELIVERING: DEVELOPED}
-"""How far a job is in each state, as people are shown it."""
-
-
-class Checkpoints:
-    """Writes down what must not be repeated; each call is durable when it returns (imaging.routing.Checkpoint)."""
-
-    def __init__(self, db: Database, job: Job, watcher: Watcher) -> None:
-        self._db = db
-        self._job = job
-        self._watcher = watcher
-        self._submits = job.submits
-        # A result that was here once is fetched again with the whole time, however long it took the first time.
-        self._began = time.monotonic() - (0 if job.state == State.DELIVERING else job.worked)
-        self.provider = job.provider
-
-    @property
-    def worked(self) -> float:
-        """Seconds this job was worked on, downtime not counted."""
-        return time.monotonic() - self._began
-
-    async def submitting(self, provider: str) -> None:
-        """Write down that a paid request is about to be sent."""
-        self._submits += 1
-        self.provider = provider
-        await self._write(State.SUBMITTING, provider=provider, task_id=None, submits=self._submits)
-
-    async def submitted(self, provider: str, task_id: str) -> None:
-        """Write down the task the provider took."""
-        await self._write(State.SUBMITTED, provider=provider, task_id=task_id)
-
-    async def unsubmitted(self) -> None:
-        """Write down that no provider has anything of this job."""
-        self._submits = 0
-        await self._write(State.ACCEPTED, provider=None, task_id=None, submits=0)
-
-    def progressed(self, percent: int) -> None:
-        """Show what the provider says about its task; this alone is not written down."""
-        begun, done = PERCENT[State.SUBMITTED], PERCENT[State.DELIVERING]
-        self._watcher.move(self._job.id, begun + max(0, min(percent, 100)) * (done - begun) // 100)
-
-    async def delivering(self) -> None:
-        """Write down that the result is here, unless it was before."""
-        if self._job.state != State.DELIVERING:
-            await self._write(State.DELIVERING)
-
-    async def _write(self, state: State, **columns: object) -> None:
-        self._watcher.move(self._job.id, PERCENT[state])
-        log.info("job moved", job=self._job.id, state=str(state), **columns)
-        if self._job.state == State.DELIVERING:
-            state = State.DELIVERING  # the time to deliver runs from the first result
-        job_id, epoch = self._job.id, self._job.epoch
-        changes = {"state": state, "worked": self.worked, **columns}
-        await self._db.persist(lambda conn: rows.update(conn, job_id, epoch=epoch, **changes))
