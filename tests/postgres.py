@@ -50,8 +50,10 @@ BEGIN
     END LOOP;
 END $$
 """
-_OBJECTS = (
-    "SELECT count(*) FROM pg_class UNION ALL SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_trigger"
+# Every object's row in the catalog is written anew when it changes, so the newest writer and the number tell.
+_SCHEMA = "\nUNION ALL ".join(
+    f"SELECT count(*), max(xmin::text::bigint) FROM {catalog}"  # noqa: S608 - the catalogs named here
+    for catalog in ("pg_class", "pg_attribute", "pg_constraint", "pg_proc", "pg_trigger", "pg_type")
 )
 
 
@@ -142,16 +144,16 @@ class Server:
             self.create(self._empty[0], "migrated")
         name = self._empty.pop()
         with psycopg.connect(self.url(name)) as connection:
-            objects = connection.execute(_OBJECTS).fetchall()
+            before = connection.execute(_SCHEMA).fetchall()
         yield self.url(name)
         with psycopg.connect(self.url(name)) as connection:
             connection.execute(_EMPTY)
             connection.execute("UPDATE alembic_version SET version_num = %s", [migrations.HEAD])
-            as_before = connection.execute(_OBJECTS).fetchall() == objects
+            as_before = connection.execute(_SCHEMA).fetchall() == before
         if as_before:
             self._empty.append(name)
         else:
-            self.drop(name)  # somebody made or dropped a table
+            self.drop(name)  # somebody made, changed or dropped a table, a function or the like
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments, "-D", str(self._data)]

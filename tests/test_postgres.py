@@ -9,6 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.postgres import Server
+
 
 def test_a_cluster_outlives_nobody() -> None:
     """However a process ends that runs a cluster, server and folder go with it."""
@@ -31,3 +33,29 @@ def test_a_cluster_outlives_nobody() -> None:
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
     assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER FUNCTION procrastinate_unregister_worker_v1 RENAME TO away",
+        "ALTER TABLE jobs RENAME COLUMN state TO status",
+        "ALTER TABLE jobs DROP CONSTRAINT pk_jobs CASCADE",
+        "CREATE TABLE more (id int)",
+    ],
+)
+def test_a_changed_database_is_lent_to_nobody(postgres: Server, change: str) -> None:
+    """Whatever a test does to a schema, the next test does not meet it."""
+    with postgres.lend() as url, psycopg.connect(url) as connection:
+        connection.execute(change)
+    with postgres.lend() as other:
+        assert other != url
+
+
+def test_an_unchanged_database_is_lent_again(postgres: Server) -> None:
+    """Rows are cleared away, which is faster than a new database."""
+    with postgres.lend() as url, psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO blocks VALUES (1, 2)")
+    with postgres.lend() as same, psycopg.connect(same) as connection:
+        assert same == url
+        assert connection.execute("SELECT * FROM blocks").fetchall() == []
