@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from imaging.codec import encode
 from imaging.errors import ArgumentError
@@ -73,10 +73,9 @@ def _starts(side: int, length: int) -> list[int]:
 
 def _cut_lines(sheet: Image.Image, lefts: list[int], tops: list[int], copy: tuple[int, int]) -> None:
     """Draw hairlines across the sheet just outside every copy's edges, so that a cut along them frees it whole."""
-    draw = ImageDraw.Draw(sheet)
     for left in lefts:
         for x in (left - 1, left + copy[0]):
-            draw.line((x, 0, x, sheet.height), fill=_LINE)
+            sheet.paste(_LINE, (x, 0, x + 1, sheet.height))
     for top in tops:
         for y in (top - 1, top + copy[1]):
-            draw.line((0, y, sheet.width, y), fill=_LINE)
+            sheet.paste(_LINE, (0, y, sheet.width, y + 1))
