@@ -124,6 +124,7 @@ class Postgres(Database):
 
     def __init__(self, pool: AsyncConnectionPool[Raw]) -> None:
         self.pool = pool
+        self._weeding: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, url: sa.URL, *, own: bool = True) -> Self:
@@ -140,6 +141,7 @@ class Postgres(Database):
             min_size=1,
             max_size=POOL,
             timeout=POOL_SECONDS,
+            reconnect_timeout=POOL_SECONDS,  # it waits twice as long each time, and begins anew after this
             check=_checks(),
             configure=_configure,
             open=False,
@@ -174,11 +176,20 @@ class Postgres(Database):
         except psycopg.Error as error:
             if not self.passes(error):
                 raise
-        await self.pool.check()  # one that is broken is seldom alone
+        await asyncio.shield(self._weed())
         async for attempt in stamina.retry_context(on=self.passes, attempts=None, timeout=AGAIN_SECONDS):
             with attempt:
                 result = await once()
         return result
+
+    def _weed(self) -> asyncio.Task[None]:
+        """Try the connections that nobody uses, for one that is broken is seldom alone.
+
+        A task of its own: the pool would never see again what it had in hand when it was cancelled.
+        """
+        if self._weeding is None or self._weeding.done():
+            self._weeding = asyncio.create_task(self.pool.check())
+        return self._weeding
 
     async def _once(self, work: Work[T]) -> T:
         async with self.pool.connection() as raw, raw.transaction():
@@ -218,6 +229,9 @@ class Postgres(Database):
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._weeding:
+            self._weeding.cancel()
+            await asyncio.wait([self._weeding])
         await self.pool.close()
 
     @staticmethod
