@@ -38,6 +38,7 @@ def make_application(bot: ExtBot[Any], queue: asyncio.Queue[object], processor: 
         .context_types(CONTEXT_TYPES)
         .build()
     )
+    application.add_error_handler(processor.put_off)  # before the one that apologises
     handlers.register(application, house)
     return application
 

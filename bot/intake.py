@@ -13,7 +13,7 @@ import aiohttp
 import httpx
 import structlog
 from telegram import Bot, Update
-from telegram.ext import BaseUpdateProcessor
+from telegram.ext import ApplicationHandlerStop, BaseUpdateProcessor, CallbackContext
 
 from bot.metrics import Metrics
 from storage import inbox
@@ -118,6 +118,15 @@ class Intake:
             self._under_way[update.update_id].update = None
             self._mark(update.update_id)
 
+    def put_off(self, update: Update, error: Exception | None) -> bool:
+        """Leave an update in the inbox that the server's absence broke off; give whether that was it.
+
+        Who can reach the server will claim it, this process or another. A database of this process's own has nobody
+        else to claim it, and may be locked or full for long.
+        """
+        absent = self._db.on_server and error is not None and self._db.passes(error)
+        return absent and self.has(update) and bool(self._under_way.pop(update.update_id))
+
     def _mark(self, update_id: int) -> None:
         self._done.append(update_id)
         if self._marking is None or self._marking.done():
@@ -181,6 +190,15 @@ class Processor(BaseUpdateProcessor):
             if isinstance(coroutine, Coroutine):
                 coroutine.close()  # unless it ran
         self._intake.handled(update)
+
+    async def put_off(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
+        """Have an update handled later that failed for want of the database, without a word to its person.
+
+        Raises ApplicationHandlerStop if it will be: nothing else need be done about the error.
+        """
+        if isinstance(update, Update) and self._intake.put_off(update, context.error):
+            log.warning("update put off", update_id=update.update_id, why=str(context.error))
+            raise ApplicationHandlerStop
 
     async def cut_short(self) -> None:
         """Cancel what is under way: left alone it would fail without Telegram and count as handled."""

@@ -161,8 +161,11 @@ async def _do(application: App, whole: _Whole) -> None:
     context.prefer(whole.preferences)
     try:
         await _do_wish(context, update.message, whole)
-    except Exception as error:  # noqa: BLE001  told and logged like any handler's failure
-        await application.process_error(update, error)
+    except Exception as error:
+        db = application.bot_data.house.db
+        if db.on_server and db.passes(error):
+            raise  # others may reach it
+        await application.process_error(update, error)  # told and logged like any handler's failure
 
 
 async def _do_wish(context: Context, message: Message, whole: _Whole) -> None:

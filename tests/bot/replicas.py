@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from telegram.ext import ApplicationBuilder, ExtBot
+from telegram.ext import ExtBot
 from telegram.request import RequestData
 
-import handlers
+from bot.front import make_application
 from bot.intake import Intake, Processor
 from bot.metrics import Metrics
-from handlers.context import CONTEXT_TYPES, App, House
+from handlers.context import House
 from jobs.dispatch import Desk
 from jobs.membership import ALONE
 from storage import albums, processes
@@ -61,9 +61,7 @@ class Replica:
         self.processor = Processor(self.intake)
         desk = Desk(db, Dispatched(), terms, COSTS)
         house = House(db, desk, WORDS, terms, COSTS, frozenset({1}), None)
-        builder = ApplicationBuilder().bot(bot).updater(None).update_queue(queue).context_types(CONTEXT_TYPES)
-        self.app: App = builder.concurrent_updates(self.processor).build()
-        handlers.register(self.app, house)
+        self.app = make_application(bot, queue, self.processor, house)
 
     async def start(self) -> None:
         """Join the others, and take updates."""
