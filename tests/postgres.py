@@ -108,6 +108,13 @@ class Server:
         self._run("pg_ctl", "stop", "-w", "-m", "fast")
         self.start()
 
+    def admit(self, network: str, *, at: str) -> None:
+        """Let a network of the tests' own in, at another address of loopback."""
+        with (self._data / "pg_hba.conf").open("a") as rules, (self._data / "postgresql.conf").open("a") as settings:
+            rules.write(f"host all all {network} trust\n")
+            settings.write(f"listen_addresses = '127.0.0.1,{at}'\n")
+        self.restart()
+
     def kill(self) -> None:
         """Stop it as a crash does: nothing is finished or written, and `start` has to recover from the log."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate")

@@ -13,11 +13,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from tests.journeys.chaos_replicas import polling, replicas
+from tests.journeys.chaos_replicas import partitions, polling, replicas
 from tests.journeys.chaos_scenes import Say, Scene, kills
 from tests.journeys.chaos_troubles import HANGING, TROUBLES, host, provider, telegram
 
 OUT = Path("chaos-out")
+WHAT = "one process, many, both (default), or processes on hosts that are cut off (needs root and iproute2)"
 SHOWN = (
     "photos",
     "delivered",
@@ -35,7 +36,7 @@ SHOWN = (
 async def main() -> int:
     """Play all scenes; give 0 only if nothing went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.journeys.chaos", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("one", "many", "all"), default="all", help="one process, or many")
+    parser.add_argument("what", nargs="?", choices=("one", "many", "all", "hosts"), default="all", help=WHAT)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="repeats the random choices")
     parser.add_argument("--kills", type=int, default=52)
     parser.add_argument("--jobs", type=int, default=320, help="photos sent while the bot is killed")
@@ -57,10 +58,10 @@ async def main() -> int:
 Part = Callable[[Path, argparse.Namespace, Console], Awaitable[list[Scene]]]
 
 
-def _parts(what: str) -> list[Part]:
+def _parts(what: str) -> Sequence[Part]:
     """Choose what is played, one part after the other: each has enough to do for two cores."""
-    parts: dict[str, Part] = {"one": _one, "many": _many}
-    return list(parts.values()) if what == "all" else [parts[what]]
+    parts: dict[str, Sequence[Part]] = {"one": [_one], "many": [_many], "all": [_one, _many], "hosts": [_hosts]}
+    return parts[what]
 
 
 async def _one(folder: Path, asked: argparse.Namespace, console: Console) -> list[Scene]:
@@ -90,6 +91,12 @@ async def _many(folder: Path, asked: argparse.Namespace, console: Console) -> li
             polling(folder / "polling", other, say, kills=10, jobs=60, seconds=40.0),
         )
     )
+
+
+async def _hosts(folder: Path, asked: argparse.Namespace, console: Console) -> list[Scene]:
+    """Play processes that lose sight of each other."""
+    rng = random.Random(asked.seed)  # noqa: S311  as above
+    return [await partitions(folder / "hosts", rng, _saying(console), jobs=asked.jobs, seconds=80.0)]
 
 
 def _saying(console: Console) -> Say:

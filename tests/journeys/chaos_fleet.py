@@ -17,6 +17,7 @@ from storage.opening import open_database
 from tests import postgres
 from tests.journeys.chaos_balancer import Balancer, balancing
 from tests.journeys.chaos_evidence import WITNESSES
+from tests.journeys.chaos_hosts import DATABASE, NETWORK, Host
 from tests.journeys.chaos_house import Outside, Row, outside
 from tests.journeys.stage import STOP_SECONDS, TOKEN, free_port
 
@@ -26,7 +27,10 @@ QUIET_SECONDS = 90.0
 
 @dataclass
 class Replica:
-    """A place for a process: `lives` counts those it had; `frozen` is whether it is stopped for a while."""
+    """A place for a process: `lives` counts those it had; `frozen` is whether it is stopped for a while.
+
+    On a host of its own it serves nobody, for there is no way in.
+    """
 
     name: str
     role: str
@@ -34,6 +38,7 @@ class Replica:
     lives: int = 0
     child: asyncio.subprocess.Process | None = None
     frozen: bool = False
+    host: Host | None = None
 
     @property
     def life(self) -> str:
@@ -55,8 +60,8 @@ class Replica:
 class Fleet(Outside):
     """The replicas, their database server and their balancer.
 
-    `ends` says how lives ended, `frozen` which processes were stopped for a while, by their number in the database,
-    `fallen` which lives ended without being told to.
+    `ends` says how lives ended, `frozen` which processes were stopped or cut off for a while, by their number in the
+    database, `fallen` which lives ended without being told to.
     """
 
     server: postgres.Server
@@ -80,9 +85,14 @@ class Fleet(Outside):
     async def start(self, replica: Replica) -> None:
         """Start a process in a replica's place; the server knows whose connections are its."""
         replica.lives += 1
-        own = {"DARKROOM_HTTP_PORT": str(replica.port), "PGOPTIONS": f"-c darkroom.life={replica.life}"}
+        own = {"PGOPTIONS": f"-c darkroom.life={replica.life}"}
+        if replica.host:
+            own["DARKROOM_DATABASE_URL"] = self.url.replace("127.0.0.1", DATABASE)
+        else:
+            own["DARKROOM_HTTP_PORT"] = str(replica.port)
         with (self.folder / f"{replica.name}.log").open("ab") as log:
             replica.child = await asyncio.create_subprocess_exec(
+                *(replica.host.command if replica.host else ()),
                 *(sys.executable, "-m", "bot", replica.role),
                 env=self.environment(**own),
                 stdout=log,
@@ -103,7 +113,7 @@ class Fleet(Outside):
         """Wait until each process has registered in the database and listens."""
         async with asyncio.timeout(READY_SECONDS):
             for each in replicas:
-                while each.runs and not (await _listens(each.port) and self._registered(each.life)):
+                while each.runs and not ((each.host or await _listens(each.port)) and self._registered(each.life)):
                     await asyncio.sleep(0.1)
 
     async def look_after(self) -> int:
@@ -152,6 +162,12 @@ class Fleet(Outside):
         """Let it go on as if no time had passed."""
         replica.signal(signal.SIGCONT)
         replica.frozen = False
+
+    async def settle(self, hosts: Sequence[Host]) -> None:
+        """Give each replica a host of its own, and let those reach the server."""
+        await asyncio.to_thread(self.server.admit, NETWORK, at=DATABASE)
+        for each, host in zip(self.replicas, hosts, strict=True):
+            each.host = host
 
     async def end(self) -> None:
         """Ask all processes to end."""

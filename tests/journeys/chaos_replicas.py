@@ -14,10 +14,11 @@ import psycopg
 import sqlalchemy as sa
 
 from sandbox.connection import Json
-from storage import migrations
+from storage import migrations, rates
 from tests.journeys.chaos_audit import Reckoning, reckon
 from tests.journeys.chaos_evidence import Pace, excuses, takeovers, too_fast
 from tests.journeys.chaos_fleet import Fleet, Replica, chaos_fleet
+from tests.journeys.chaos_hosts import DATABASE, NEAR, hosts
 from tests.journeys.chaos_house import Row
 from tests.journeys.chaos_scenes import Say, Scene
 from tests.journeys.chaos_wishes import Way, Wish, crowd, make_all, picture, wishes
@@ -34,6 +35,9 @@ ALBUM_OF = 4
 DOWN_SECONDS = 1.0
 LONG_FROZEN = 25.0
 """After so long at the most a frozen process is dead to the others: the lease, a beat, and their taking over."""
+
+BLINK = 6.0
+"""Less than a lease: who is cut off for so long keeps its work."""
 
 
 @dataclass
@@ -107,6 +111,38 @@ class Mischief:
         self.thrown["worker frozen until buried" if buried else "worker frozen"] += 1
         self.say(f"a worker with {len(jobs)} jobs frozen for {time.time() - began:.1f} s")
 
+    async def cut(self, *wires: str, seconds: float) -> None:
+        """Cut the process that polls off for so long, and tell when the others did its work."""
+        while not (victim := self._polls()):
+            await asyncio.sleep(0.1)
+        async with self._alone_with(victim):
+            assert victim.host
+            jobs, number, began = self._jobs(victim), self.fleet.number(victim.life), time.time()
+            self.fleet.frozen.add(number)
+            victim.host.cut(*wires)
+            after: dict[str, float] = {}
+            while (passed := time.time() - began) < seconds:
+                if self._polls() not in (None, victim):
+                    after.setdefault("another polled", passed)
+                if self._taken_over(jobs, number):
+                    after.setdefault(f"its {len(jobs)} jobs were taken over", passed)
+                await asyncio.sleep(0.1)
+            victim.host.join()
+            self.pardons.append((began, time.time() + rates.AWAY))
+        what = "PostgreSQL" if wires == (DATABASE,) else "everything"
+        self.thrown[f"cut off from {what} for {seconds:.0f} s"] += 1
+        heard = "".join(f", after {passed:.1f} s {what}" for what, passed in after.items())
+        self.say(f"the process that polls cut off from {what} for {seconds:.0f} s{heard}")
+
+    def _polls(self) -> Replica | None:
+        """Tell on which host the process is that holds the lock."""
+        query = """
+            SELECT host(client_addr) AS at FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE locktype = 'advisory' AND granted AND state = 'idle'
+        """
+        at = {row["at"] for row in self._asked(query)}
+        return next((each for each in self.fleet.replicas if each.host and each.host.address(DATABASE) in at), None)
+
     @asynccontextmanager
     async def _alone_with(self, replica: Replica) -> AsyncIterator[Replica]:
         """Wait until nothing else is done to a replica, and let nothing else be."""
@@ -177,18 +213,52 @@ async def replicas(folder: Path, rng: random.Random, say: Say, *, kills: int, jo
 async def polling(folder: Path, rng: random.Random, say: Say, *, kills: int, jobs: int, seconds: float) -> Scene:
     """Let three processes poll in turn: one at a time, another one when that dies, freezes or loses its server."""
     async with chaos_fleet(folder, ("run", "run", "web"), webhook=False, durable=False) as fleet:
-        made = await people(fleet, rng, jobs)
-        await asyncio.to_thread(migrations.bring_up_server, sa.make_url(fleet.url), upgrade=True)
-        fleet.watch()
-        await fleet.start_all()
-        await fleet.ready(fleet.replicas)
         mischief = Mischief(fleet, rng, say)
         plan = {0.3: mischief.freeze, 0.6: mischief.restart_server, 0.8: mischief.deploy}
-        await befall(mischief, made, plan, kills=kills, seconds=seconds)
-        return await judge(fleet, mischief, made, "replicas, polling")
+        return await _polled_by_turns(
+            mischief, await people(fleet, rng, jobs), plan, "replicas, polling", kills=kills, seconds=seconds
+        )
+
+
+async def partitions(folder: Path, rng: random.Random, say: Say, *, jobs: int, seconds: float) -> Scene:
+    """Let three processes work on hosts of their own, and cut off the one that polls, for longer than a lease and less.
+
+    One that is cut off from PostgreSQL alone still reaches Telegram and the provider, and must leave them in peace.
+    """
+    with hosts(3) as wired:
+        async with chaos_fleet(
+            *(folder, ("run", "run", "run")),
+            webhook=False,
+            durable=False,
+            seconds=(1.0, 5.0),
+            telegram_rate=str(TELEGRAM_RATE),
+            provider_rate=str(PROVIDER_RATE),
+        ) as fleet:
+            await fleet.settle(wired)
+            mischief = Mischief(fleet, rng, say)
+            plan = {
+                0.08: lambda: mischief.cut(NEAR, DATABASE, seconds=LONG_FROZEN),
+                0.42: lambda: mischief.cut(DATABASE, seconds=LONG_FROZEN),
+                0.75: lambda: mischief.cut(DATABASE, seconds=BLINK),
+                0.88: lambda: mischief.cut(NEAR, DATABASE, seconds=BLINK),
+            }
+            return await _polled_by_turns(mischief, await people(fleet, rng, jobs), plan, "partitions", seconds=seconds)
 
 
 Action = Callable[[], Awaitable[None]]
+
+
+async def _polled_by_turns(
+    mischief: Mischief, made: Sequence[Wish], plan: Mapping[float, Action], name: str, *, kills: int = 0, seconds: float
+) -> Scene:
+    """Play a scene of processes that poll, on a database that is there already."""
+    fleet = mischief.fleet
+    await asyncio.to_thread(migrations.bring_up_server, sa.make_url(fleet.url), upgrade=True)
+    fleet.watch()
+    await fleet.start_all()
+    await fleet.ready(fleet.replicas)
+    await befall(mischief, made, plan, kills=kills, seconds=seconds)
+    return await judge(fleet, mischief, made, name)
 
 
 async def befall(
