@@ -64,7 +64,7 @@ def _run(role: Role) -> NoReturn:
             why=f"`darkroom {role}` shares a PostgreSQL database with other processes: set DARKROOM_DATABASE_URL to"
             " postgresql://…, or start `darkroom run`, which does everything",
         )
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG_SETTINGS)
     import bot.app  # noqa: PLC0415  loads Telegram, HTTP and the database; wrong settings are told without them
 
     raise typer.Exit(uvloop.run(bot.app.run(settings, role)))
