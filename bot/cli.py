@@ -1,9 +1,10 @@
-"""The command line: `darkroom run`, `web`, `worker`, `check`, `audit` and `reconcile`."""
+"""The command line: `darkroom run`, `web`, `worker`, `check`, `audit`, `reconcile` and `move`."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path  # noqa: TC003  typer reads the annotation
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import structlog
 import typer
@@ -64,7 +65,7 @@ def _run(role: Role) -> NoReturn:
             why=f"`darkroom {role}` shares a PostgreSQL database with other processes: set DARKROOM_DATABASE_URL to"
             " postgresql://…, or start `darkroom run`, which does everything",
         )
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG_SETTINGS)
     import bot.app  # noqa: PLC0415  loads Telegram, HTTP and the database; wrong settings are told without them
 
     raise typer.Exit(uvloop.run(bot.app.run(settings, role)))
@@ -106,7 +107,24 @@ def reconcile() -> None:
     _report(lambda: asyncio.run(compare()))
 
 
-def _report(look: Callable[[], list[str]]) -> NoReturn:
+@app.command()
+def move(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Copy an SQLite FILE into the empty PostgreSQL database of the settings, while no bot runs, and audit that."""
+    settings = _settings()
+    if not settings.on_server:
+        typer.echo("DARKROOM_DATABASE_URL: should be the PostgreSQL database to move to", err=True)
+        raise typer.Exit(WRONG_SETTINGS)
+    import bot.books  # noqa: PLC0415  as above
+    import storage.moving  # noqa: PLC0415  as above
+
+    async def bring() -> list[str]:
+        await storage.moving.move(file, settings.database_url.get_secret_value())
+        return await bot.books.find_differences(settings)
+
+    _report(lambda: asyncio.run(bring()), "move")
+
+
+def _report(look: Callable[[], list[str]], what: str = "look") -> NoReturn:
     """Show what was found, or that nothing was, and leave with what it means."""
     try:
         found = look()
@@ -115,7 +133,7 @@ def _report(look: Callable[[], list[str]]) -> NoReturn:
         from storage.migrations import SchemaError  # noqa: PLC0415  as above
 
         known = isinstance(error, DatabaseError | SchemaError)  # what else is in an exception may be a secret
-        typer.echo(f"cannot look: {error if known else type(error).__name__}", err=True)
+        typer.echo(f"cannot {what}: {error if known else type(error).__name__}", err=True)
         raise typer.Exit(CANNOT_LOOK) from None
     for line in found or ["no differences"]:
         typer.echo(line)

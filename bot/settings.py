@@ -225,11 +225,15 @@ def _line(error: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails, whose ke
     name = PREFIX + field.upper()
     if error["type"] == "missing":
         return f"{name}: is required. {Settings.model_fields[field].description}"
-    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    message = (
+        error["msg"].removeprefix("Value error, ").replace("Input should be", "should be").partition(", unable")[0]
+    )
     hidden = field in {"bot_token", "database_url", *KEY_OF} or field.endswith("_url")
-    if hidden or LIKE_A_SECRET.search(str(error["input"])):
+    if not hidden and not LIKE_A_SECRET.search(str(error["input"])):
+        message += f" (it is {error['input']!r})"
+    if error["type"] == "value_error":
         return f"{name}: {message}"
-    return f"{name}: {message} (it is {error['input']!r})"
+    return f"{name}: {message}. {Settings.model_fields[field].description}"  # pydantic does not know of our `none`
 
 
 def load_settings(env_file: Path = Path(".env")) -> Settings:

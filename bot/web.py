@@ -192,9 +192,10 @@ async def serving(app: Starlette, host: str, port: int) -> AsyncIterator[int]:
     try:
         listener.bind((host, port))
         listener.listen(2048)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        message = f"cannot listen on {host} port {port}: {error.strerror}"
+        raise OSError(message) from None
     config = uvicorn.Config(
         app,
         http="h11",

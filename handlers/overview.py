@@ -142,8 +142,8 @@ async def _providers(context: Context) -> tuple[str, InlineKeyboardMarkup]:
     for name, (state, seconds) in (await _states(context)).items():
         credits, photos = spent.get(name, (0, 0))
         latency = "-" if seconds is None else f"{seconds:.1f} s"
-        line = context.say("providers_line", name=name, state=state, latency=latency, photos=photos, n=credits)
-        lines.append(line)
+        about = {"name": name, "state": context.say(f"provider_{state}"), "latency": latency}
+        lines.append(context.say("providers_line", **about, photos=photos, n=credits))
         what = "resume" if state == "paused" else "pause"
         label = context.say(f"providers_{what}", name=name)
         buttons.append([InlineKeyboardButton(label, callback_data=f"a:{what}:{name}")])

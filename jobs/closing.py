@@ -204,7 +204,8 @@ class Closing:
     async def failed(self, piece: Piece, error: Exception, *, late: bool = False) -> Piece:
         """End a job that `error` broke, and give what its chat is still to be told."""
         code, params = _reason(error, late=late)
-        log.warning("job failed", job=piece.job.id, code=code, exc_info=error)
+        trace = error if code == "internal" else None  # the others are expected, and say themselves what they are
+        log.warning("job failed", job=piece.job.id, code=code, why=str(error), exc_info=trace)
         words = json.dumps(params)
         told = int(code == CHAT_GONE)
         await self.end(Ending(piece.job, State.FAILED, piece.provider, code, words, told))

@@ -12,7 +12,7 @@ async def open_database(url: str, *, own: bool = True) -> Database:
     """Open the database at `url` (`sqlite:///file.db` or `postgresql://user:password@host/name`).
 
     With `own` it is brought to the newest schema, and a file is locked against a second darkroom; without, it is taken
-    as it stands. Raises DatabaseError, migrations.SchemaError, or sqlite3.Error when a file cannot be had.
+    as it stands. Raises DatabaseError, migrations.SchemaError, or OSError when there is no folder for the lock.
     """
     where = sa.make_url(url)
     if where.get_backend_name() == "sqlite":

@@ -14,7 +14,7 @@ import aiosqlite
 
 from storage import migrations
 from storage.connection import Connection, T, Work
-from storage.database import Database, DatabaseBusyError
+from storage.database import Database, DatabaseBusyError, DatabaseError
 from storage.together import SqliteConnection, run_at_once, run_together
 
 CHECKPOINT_PAGES = 10_000
@@ -73,9 +73,12 @@ class Sqlite(Database):
             await asyncio.to_thread(migrations.bring_up, path, upgrade=own)
             writer, reader = await _connect(path), await _connect(path, read_only=True)
             return cls(writer, reader, _connect_at_hand(path), lock)
-        except BaseException:
+        except BaseException as error:
             if lock is not None:
                 lock.close()
+            if isinstance(error, sqlite3.Error):
+                message = f"{path}: {error}"
+                raise DatabaseError(message) from None
             raise
 
     @asynccontextmanager

@@ -49,10 +49,11 @@ def test_every_setting_is_in_the_readme_with_its_default_and_description() -> No
 
 
 def test_the_example_file_has_every_setting_once() -> None:
-    """`.env.example` names each setting, in the README's order, and sets nothing but what must be filled in."""
+    """`.env.example` has each setting under the README's words, in its order, and sets only what must be filled in."""
     text = (HOUSE / ".env.example").read_text(encoding="utf-8")
-    assert re.findall(rf"^(?:# )?({PREFIX}[A-Z_]+)=", text, re.MULTILINE) == [
-        PREFIX + name.upper() for name in Settings.model_fields
+    assert re.findall(rf"^# (.+)\n(?:# )?({PREFIX}[A-Z_]+)=", text, re.MULTILINE) == [
+        ((field.description or "").replace("`", ""), PREFIX + name.upper())
+        for name, field in Settings.model_fields.items()
     ]
     assert re.findall(rf"^{PREFIX}[A-Z_]+=(.+)", text, re.MULTILINE) == []
 

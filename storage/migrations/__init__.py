@@ -30,6 +30,9 @@ def bring_up(path: Path, *, upgrade: bool) -> None:
     A new database is made from tables.py, of which a test shows that the steps lead there: Alembic, which only an older
     one needs, costs 0.2 s and 10 MB for as long as the program runs.
     """
+    if not upgrade and not path.exists():
+        message = f"there is no {path.absolute()}: see DARKROOM_DATABASE_URL, or start `darkroom run` once"
+        raise EmptyError(message)
     found = _version_of_file(path)
     if _is_missing(found, upgrade=upgrade):
         with _transaction(path) as connection:

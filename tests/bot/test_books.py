@@ -54,6 +54,15 @@ def test_audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
     assert (wrong.exit_code, wrong.output) == (1, "granted of 1: 7 is kept, the ledger says 5\n")
 
 
+def test_books_that_cannot_be_read(env: Path) -> None:
+    """A file that is missing, perhaps because this is another folder, or is no database is named in full."""
+    env.write_text("no database")
+    spoilt = CliRunner().invoke(cli.app, ["audit"])
+    assert (spoilt.exit_code, spoilt.output) == (cli.CANNOT_LOOK, f"cannot look: {env}: file is not a database\n")
+    env.unlink()
+    assert f"cannot look: there is no {env}: " in CliRunner().invoke(cli.app, ["audit"]).output
+
+
 def test_no_books(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a database, or without Telegram, one cannot look: that is neither 0 nor 1."""
     assert CliRunner().invoke(cli.app, ["reconcile"]).exit_code == cli.CANNOT_LOOK

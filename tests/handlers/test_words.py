@@ -45,6 +45,7 @@ BUILT = {
     "setquota_": ["day", "week", "month"],
     "chats_": ["top", "recent", "blocked"],
     "providers_": ["pause", "resume"],
+    "provider_": ["closed", "half_open", "open", "paused"],
     "entry_": ["grant", "purchase", "hold", "settle", "release", "refund"],
     "job_": [*State],
 }

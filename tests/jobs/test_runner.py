@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from imaging.errors import Busy, GaveUp, NoFace, PictureTooLarge
 from imaging.routing import Resume
@@ -84,10 +85,14 @@ def gave_up(cause: Exception | None) -> GaveUp:
 async def test_a_failure_is_told_and_costs_nothing(
     bench: Bench, trouble: Exception, code: str, params: dict[str, str | int]
 ) -> None:
-    """Whatever breaks, the person hears of it and what was held is given back."""
+    """Whatever breaks, the person hears of it, what was held is given back, and only our own errors log a trace."""
     bench.provider.troubles = [trouble]
     job = await bench.job()
-    await bench.work(job)
+    with capture_logs() as logs:
+        await bench.work(job)
+    assert [(one["why"], bool(one["exc_info"])) for one in logs if one["event"] == "job failed"] == [
+        (str(trouble), code == "internal")
+    ]
     assert bench.telegram.told == [(7, code, params)]
     assert await bench.row(job, "state", "error", "told") == ("failed", code, 1)
     assert await bench.money(job) == ["hold", "release"]

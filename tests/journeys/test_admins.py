@@ -158,7 +158,7 @@ async def test_a_paused_provider_stays_paused(closed_house: House) -> None:
         group = await closed_house.tg.group("Office", [ada, ben])
         asked = await ada.send(group, text="/providers@darkroom_bot")
         shown = await answer(group, asked)
-        assert "gptge: closed" in shown.words
+        assert "gptge: works" in shown.words
         await ben.press(shown, "Pause gptge", group)
         assert "people who run this bot" in (await group.wait_for_event("answer"))["text"]
         await ada.press(shown, "Pause gptge", group)
@@ -166,8 +166,8 @@ async def test_a_paused_provider_stays_paused(closed_house: House) -> None:
     async with closed_house.bot(admin_ids=(ada.id,)):
         refused = await ben.send_photo(photo=PHOTO, caption="/enhance 1")
         assert not (await answer(ben.chat, refused)).has_file
-        await ada.press(shown, "Go on with gptge", group)
-        await group.wait_for(lambda m: m.id == shown.id and "gptge: closed" in m.words, after=asked)
+        await ada.press(shown, "Resume gptge", group)
+        await group.wait_for(lambda m: m.id == shown.id and "gptge: works" in m.words, after=asked)
         done = await ben.send_photo(photo=PHOTO, caption="/enhance 1")
         assert (await answer(ben.chat, done)).has_file
         assert await closed_house.books_balance()
