@@ -187,8 +187,8 @@ class Journey:
         if self._call and not self._call.came and await self._call.wait(patience.UNKNOWN_WAIT) and self._call.task_id:
             try:
                 return await self._ask(lane, self._call.task_id, Urgency.SOON)
-            except TaskLost:
-                pass  # the call named a task that does not exist
+            except ProviderError:
+                pass  # the call named a task that does not exist, or nobody can say whether it does
         raise OutcomeUnknown("the paid request may have been taken")
 
     async def _wait(self, lane: Lane, task: Task, *, learn: bool) -> Task:

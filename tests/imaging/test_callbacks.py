@@ -2,9 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from imaging import wire
 from tests.imaging.house import DONE, House
-from tests.imaging.vendor import TASK_ID, resets, says, task
+from tests.imaging.vendor import TASK_ID, Behaviour, resets, says, task
 
 
 async def test_callback(house: House) -> None:
@@ -37,6 +39,21 @@ async def test_a_lost_answer_is_heard_by_callback(house: House) -> None:
     assert await working == ("png",)
     assert house.posts == (1, 0)
     assert house.notes.steps == ["submitting gptge", f"submitted gptge {TASK_ID}"]
+
+
+@pytest.mark.parametrize("trouble", [says({"status": 429}, 429), says({"status": 500}, 500), says(b"<html>")])
+async def test_a_callback_that_cannot_be_verified(house: House, trouble: Behaviour) -> None:
+    """When the provider says nothing about the task a call named, the outcome stays unknown and is counted so."""
+    router = house.make(wait="callback", callback_base="https://bot.example/callback")
+    house.first.will("POST", resets, says(task(0)))
+    house.first.will("GET", *[trouble] * 3, DONE)
+    working = asyncio.create_task(house.develop())
+    while "gptge outcome_unknown" not in house.notes.outcomes:
+        await asyncio.sleep(0.005)
+    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
+    assert await router.on_callback(token, b'{"task_id":"%s"}' % TASK_ID.encode())
+    assert await working == ("png",)
+    assert (house.posts, house.notes.unknown) == ((1, 1), 1)
 
 
 async def test_a_callback_that_lies(house: House) -> None:
