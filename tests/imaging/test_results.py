@@ -95,7 +95,9 @@ async def test_masks(vendor: Vendor, client: GptGe, output: int, given: dict[str
     """A cutout brings what was asked for, however the provider fills the two fields."""
     vendor.will("GET", says(task(1, **given)))
     operation = Cutout.model_validate({"output": output})
-    result = await client.fetch(await client.query(operation, TASK_ID))
+    done = await client.query(operation, TASK_ID)
+    assert client.downloads(done) == len(roles)
+    result = await client.fetch(done)
     assert [one.role for one in result.files] == roles
     result.close()
 
