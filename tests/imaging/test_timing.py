@@ -10,7 +10,7 @@ from statistics import mean, median
 import pytest
 
 from imaging.callbacks import OwnCallbacks
-from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Unavailable, Unsent
+from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Rejected, Unavailable, Unsent
 from imaging.operations import Colorize, Operation
 from imaging.provider import Link, Task, Upload
 from imaging.results import Result
@@ -159,6 +159,18 @@ def test_long_retry_after(alone: bool) -> None:  # noqa: FBT001  both cases
     took = run(story())
     assert took > 300 if alone else took < 5
     assert bool(second.ends) is not alone
+
+
+def test_a_long_retry_after_when_the_other_has_failed() -> None:
+    """Whoever could not do it before is nobody to turn to: the job waits its turn."""
+    first, second = Scripted("a"), Scripted("b")
+    first.trouble, second.trouble = [Rejected()], [Busy(retry_after=300)]
+
+    async def story() -> float:
+        return await _develop(Router([first, second], rate=1000))
+
+    assert run(story()) > 300
+    assert len(second.ends) == 1
 
 
 def test_a_provider_that_restarts() -> None:
