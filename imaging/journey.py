@@ -155,6 +155,8 @@ class Journey:
 
     async def _submit_once(self, lane: Lane) -> Task:
         await lane.turn(Urgency.SUBMIT)
+        if lane.paused:
+            raise Unavailable("the provider is paused")
         await self._checkpoint.submitting(lane.name)
         url = self._call.url if self._call else None
         try:

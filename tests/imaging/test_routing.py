@@ -169,6 +169,14 @@ async def test_a_dead_provider_is_kept_out_after_a_refused_key(house: House) -> 
         await house.router.ready()
 
 
+async def test_what_a_paused_provider_lost_is_redone_elsewhere(house: House) -> None:
+    """A task that it has is asked for; when that is gone, it gets no new one."""
+    house.router.pause("gptge")
+    house.first.will("GET", says({"status": 404}, 404))
+    assert await house.develop(resume=Resume("gptge", TASK_ID)) == ("png",)
+    assert house.posts == (0, 1)
+
+
 async def test_pausing(house: House) -> None:
     """A paused provider gets no new tasks until it is resumed; with all paused the answer comes at once."""
     house.router.pause("gptge")
