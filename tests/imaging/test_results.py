@@ -74,6 +74,15 @@ async def test_private_result_urls_are_refused(client: GptGe, url: str) -> None:
         await client.fetch(Task(TASK_ID, 1, image=url))
 
 
+@pytest.mark.parametrize("host", ["a..b", ".", "xn--", "xn--a", "a" * 70, "é" * 70, "[::1"])
+@pytest.mark.parametrize("sent_on", [False, True])
+async def test_a_host_that_is_no_name(vendor: Vendor, client: GptGe, host: str, sent_on: bool) -> None:  # noqa: FBT001  both cases
+    """A URL that nobody could look up is a lost result, and nothing that breaks the job."""
+    vendor.will("result", says(b"", 302, {"Location": f"http://{host}/x"}))
+    with pytest.raises(errors.ResultLost):
+        await client.fetch(Task(TASK_ID, 1, image=vendor.url + RESULT if sent_on else f"http://{host}/x"))
+
+
 async def test_done_without_a_picture(client: GptGe) -> None:
     """A task that is done and has nothing to show lost its result."""
     with pytest.raises(errors.ResultLost):
