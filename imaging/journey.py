@@ -158,13 +158,15 @@ class Journey:
         if lane.paused:
             raise Unavailable("the provider is paused")
         await self._checkpoint.submitting(lane.name)
-        url = self._call.url if self._call else None
+        url = self._call.url if self._call and not self._call.came else None  # it is good once
         try:
             task = await lane.submit(self._operation, self._upload, sync=self._sync, callback_url=url)
         except (Busy, Unsent):
             await self._checkpoint.unsubmitted()
             raise
         except OutcomeUnknown:
+            if url is None:
+                raise
             task = await self._heard(lane)
         if task.task_id:
             await self._checkpoint.submitted(lane.name, task.task_id)
@@ -179,7 +181,7 @@ class Journey:
 
     async def _heard(self, lane: Lane) -> Task:
         """Learn from a callback that a POST was taken after all. Raises OutcomeUnknown when it stays unknown."""
-        if self._call and not self._call.came and await self._call.wait(patience.UNKNOWN_WAIT) and self._call.task_id:
+        if self._call and await self._call.wait(patience.UNKNOWN_WAIT) and self._call.task_id:
             try:
                 return await self._ask(lane, self._call.task_id, Urgency.SOON)
             except ProviderError:

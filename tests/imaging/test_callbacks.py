@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from imaging import wire
 from tests.imaging.house import DONE, House
-from tests.imaging.vendor import TASK_ID, Behaviour, resets, says, task
+from tests.imaging.vendor import TASK_ID, Behaviour, Vendor, resets, says, task
 
 
 async def test_callback(house: House) -> None:
@@ -39,6 +40,41 @@ async def test_a_lost_answer_is_heard_by_callback(house: House) -> None:
     assert await working == ("png",)
     assert house.posts == (1, 0)
     assert house.notes.steps == ["submitting gptge", f"submitted gptge {TASK_ID}"]
+
+
+async def test_a_callback_that_overtakes_a_lost_answer(house: House) -> None:
+    """One that came while the answer to the paid POST was still waited for counts as well."""
+    router = house.make(wait="callback", callback_base="https://bot.example/callback")
+    called = asyncio.Event()
+
+    async def loses_it_late(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+        await called.wait()
+        return await resets(vendor, request)
+
+    house.first.will("POST", loses_it_late)
+    working = asyncio.create_task(house.develop())
+    while not (house.first.received and house.first.received[0].fields):
+        await asyncio.sleep(0.005)
+    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
+    assert await router.on_callback(token, b'{"task_id":"%s"}' % TASK_ID.encode())
+    called.set()
+    assert await working == ("png",)
+    assert (house.posts, house.notes.unknown) == ((1, 0), 0)
+
+
+async def test_a_used_callback_is_no_news_of_another_task(house: House) -> None:
+    """What named the first task says nothing about a second one whose answer is lost."""
+    router = house.make(only=1, wait="callback", callback_base="https://bot.example/callback")
+    house.first.will("POST", says(task(0)), resets, says(task(0)))
+    house.first.will("GET", says(task(-2)), DONE)
+    working = asyncio.create_task(house.develop())
+    while not house.notes.steps[1:]:
+        await asyncio.sleep(0.005)
+    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
+    assert await router.on_callback(token, b'{"task_id":"%s"}' % TASK_ID.encode())
+    assert await working == ("png",)
+    assert (house.posts, house.notes.unknown) == ((3, 0), 1)
+    assert "callback_url" not in house.first.received[2].fields
 
 
 @pytest.mark.parametrize("trouble", [says({"status": 429}, 429), says({"status": 500}, 500), says(b"<html>")])
