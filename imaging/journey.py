@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -77,12 +78,7 @@ class Journey:
     async def run(self, resume: Resume | None) -> Result:
         """Try one provider after the other. Raises PictureError or GaveUp."""
         last: ProviderError = Unavailable("no provider is in service")
-        lane = task_id = None
-        if resume and resume.task_id is None:
-            self._note_unknown(resume.provider)
-        elif resume:  # a provider that is configured no more cannot be asked: then it begins anew
-            lane = next((one for one in self._queue if one.name == resume.provider), None)
-            task_id = resume.task_id if lane else None
+        lane, task_id = await self._pending(resume) if resume else (None, None)
         if lane:
             self._queue.remove(lane)
         else:
@@ -102,6 +98,19 @@ class Journey:
             if lane is before:
                 await asyncio.sleep(patience.BREATH)
         raise GaveUp(str(last)) from last
+
+    async def _pending(self, resume: Resume) -> tuple[Lane | None, str | None]:
+        """Give who has a task of this picture, and which; nobody when it is to be submitted (perhaps once more)."""
+        lane = next((one for one in self._queue if one.name == resume.provider), None)
+        task_id = resume.task_id
+        if lane and task_id is None:
+            with suppress(OutcomeUnknown):
+                task_id = (await self._heard(lane, age=max(resume.age, 0.0))).task_id
+                await self._checkpoint.submitted(lane.name, task_id)
+        if task_id is None:
+            self._note_unknown(resume.provider)
+        # A provider that is configured no more cannot be asked: then it begins anew.
+        return (lane, task_id) if lane and task_id else (None, None)
 
     def _note_unknown(self, provider: str) -> bool:
         """Count an unknown outcome; whether it was not the first."""
@@ -179,9 +188,9 @@ class Journey:
             return not others or (error.retry_after or 0) <= patience.FOR_SERVICE
         return isinstance(error, Unsent)
 
-    async def _heard(self, lane: Lane) -> Task:
-        """Learn from a callback that a POST was taken after all. Raises OutcomeUnknown when it stays unknown."""
-        if self._call and await self._call.wait(patience.UNKNOWN_WAIT) and self._call.task_id:
+    async def _heard(self, lane: Lane, *, age: float = 0.0) -> Task:
+        """Learn from a callback that a POST `age` seconds ago was taken. Raises OutcomeUnknown when none tells."""
+        if self._call and await self._call.wait(patience.UNKNOWN_WAIT - age) and self._call.task_id:
             try:
                 return await self._ask(lane, self._call.task_id, Urgency.SOON)
             except ProviderError:

@@ -1,13 +1,15 @@
 """Callbacks are hints: verified by asking, good once, and a way to learn of a lost answer."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from imaging import wire
+from imaging import patience, wire
+from imaging.routing import Resume
 from tests.imaging.house import DONE, House
-from tests.imaging.vendor import TASK_ID, Behaviour, Vendor, resets, says, task
+from tests.imaging.vendor import TASK_ID, Behaviour, Vendor, hangs, resets, says, task
 
 
 async def test_callback(house: House) -> None:
@@ -60,6 +62,34 @@ async def test_a_callback_that_overtakes_a_lost_answer(house: House) -> None:
     called.set()
     assert await working == ("png",)
     assert (house.posts, house.notes.unknown) == ((1, 0), 0)
+
+
+async def test_a_callback_outlasts_the_process(house: House) -> None:
+    """After a crash between upload and task_id the call is awaited before anything is paid for again."""
+    how: dict[str, Any] = {"only": 1, "wait": "callback", "callback_base": "https://bot.example/callback"}
+    house.make(**how)
+    house.first.will("POST", hangs, says(task(0)))
+    dying = asyncio.create_task(house.develop())
+    while not (house.first.received and house.first.received[0].fields):
+        await asyncio.sleep(0.005)
+    dying.cancel()
+    await asyncio.wait([dying])
+    token = house.first.received[0].fields["callback_url"].rpartition("/")[2]
+    router = house.make(**how)
+    working = asyncio.create_task(house.develop(resume=Resume("gptge", None)))
+    await asyncio.sleep(0)
+    assert await router.on_callback(token, b'{"task_id":"%s"}' % TASK_ID.encode())
+    assert await working == ("png",)
+    assert (house.posts, house.notes.unknown) == ((1, 0), 0)
+    assert house.notes.steps == ["submitting gptge", f"submitted gptge {TASK_ID}"]
+
+
+async def test_after_a_crash_a_callback_is_not_awaited_for_ever(house: House) -> None:
+    """When none came in time, perhaps because nothing was sent, one more POST follows."""
+    house.make(only=1, wait="callback", callback_base="https://bot.example/callback")
+    house.first.will("POST", says(task(1, image="RESULT")))
+    assert await house.develop(resume=Resume("gptge", None, patience.UNKNOWN_WAIT)) == ("png",)
+    assert (house.posts, house.notes.unknown) == ((1, 0), 1)
 
 
 async def test_a_used_callback_is_no_news_of_another_task(house: House) -> None:

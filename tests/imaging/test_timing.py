@@ -8,6 +8,7 @@ from collections.abc import Callable
 from statistics import mean, median
 
 import pytest
+from pydantic import SecretStr
 
 from imaging.callbacks import OwnCallbacks
 from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Rejected, Unavailable, Unsent
@@ -72,6 +73,8 @@ class Scripted:
 
 class Unwritten:
     """A checkpoint that forgets."""
+
+    name = "1"
 
     async def submitting(self, provider: str) -> None:
         """Forget the intent."""
@@ -239,7 +242,8 @@ def test_slow_polling_behind_callbacks() -> None:
     provider = Scripted(takes=2.0)
 
     async def story() -> float:
-        router = Router([provider], rate=1000, wait="callback", callbacks=OwnCallbacks("https://bot.example/callback"))
+        callbacks = OwnCallbacks("https://bot.example/callback", SecretStr("key"))
+        router = Router([provider], rate=1000, wait="callback", callbacks=callbacks)
         return await _develop(router)
 
     assert run(story()) < 10.1
