@@ -145,5 +145,6 @@ def test_bodies_of_callbacks() -> None:
     """Their shape is documented nowhere: a task_id is found where a reply has it or at the top, else nothing."""
     assert wire.read_callback(b'{"status":200,"data":{"task_id":"a"},"task_id":"b"}') == "a"
     assert wire.read_callback(b'{"task_id": 7}') == "7"
+    assert wire.read_callback(b'{"status":"ok","data":{"task_id":"a","state":"done"}}') == "a"
     for odd in (b"", b"[]", b"task_id=7", b'{"data":[]}', b"\xff", b"[" * 10_000):
         assert wire.read_callback(odd) is None
