@@ -4,9 +4,10 @@ import asyncio
 
 import psycopg
 import structlog
+from pydantic import SecretStr
 
 from imaging import wire
-from imaging.callbacks import Call, new_token, token_of
+from imaging.callbacks import Call, make_token, token_of
 from storage import calls
 from storage.apart import Raw, connected
 from storage.postgres import Postgres
@@ -21,25 +22,29 @@ log = structlog.get_logger()
 class SharedCallbacks:
     """The calls of all processes, in the table `calls`; those awaited by this one are heard while `run` runs.
 
-    `base` is the URL that calls come to, less the token.
+    `base` is the URL that calls come to, less the token, which `key` makes.
     """
 
-    def __init__(self, db: Postgres, base: str) -> None:
+    def __init__(self, db: Postgres, base: str, key: SecretStr) -> None:
         self._db = db
         self._base = base.rstrip("/")
+        self._key = key
         self._calls: dict[str, Call] = {}  # by the token's hash
         self._over: set[str] = set()
 
-    async def expect(self) -> Call:
-        """Make a new URL, which any process knows when this returns."""
-        token = new_token()
+    async def expect(self, name: str) -> Call:
+        """Give the URL, which any process knows when this returns; who awaited it before may have left a call."""
+        token = make_token(self._key, name)
         hashed = calls.hash_of(token)
         self._calls[hashed] = call = Call(f"{self._base}/{token}")
+        self._over.discard(hashed)
         try:
-            await self._db.persist(lambda conn: calls.expect(conn, hashed))
+            row = await self._db.persist(lambda conn: calls.expect(conn, hashed))
         except BaseException:
             self.forget(call)
             raise
+        if row["came_at"] is not None:
+            self._wake(hashed, row["task_id"])
         return call
 
     def forget(self, call: Call) -> None:

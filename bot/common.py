@@ -105,10 +105,10 @@ def _make_callbacks(settings: Settings, server: "Postgres | None") -> Callbacks 
         return None
     base = f"{settings.public_url}/callback"
     if server is None:
-        return OwnCallbacks(base)
+        return OwnCallbacks(base, settings.callback_key)
     from bot.callbacks import SharedCallbacks  # noqa: PLC0415  see storage.opening
 
-    return SharedCallbacks(server, base)
+    return SharedCallbacks(server, base, settings.callback_key)
 
 
 def _known(router: Router, metrics: Alerts) -> str:

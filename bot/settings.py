@@ -176,8 +176,15 @@ class Settings(BaseSettings):
     @property
     def webhook_secret(self) -> SecretStr:
         """What Telegram must send with every webhook call; derived from the token, so never configured."""
-        key = self.bot_token.get_secret_value().encode()
-        return SecretStr(hmac.new(key, b"darkroom webhook", hashlib.sha256).hexdigest())
+        return self._derived(b"darkroom webhook")
+
+    @property
+    def callback_key(self) -> SecretStr:
+        """What makes the URLs that providers call unguessable; derived likewise, so the same after a restart."""
+        return self._derived(b"darkroom callback")
+
+    def _derived(self, purpose: bytes) -> SecretStr:
+        return SecretStr(hmac.new(self.bot_token.get_secret_value().encode(), purpose, hashlib.sha256).hexdigest())
 
     @property
     def on_server(self) -> bool:
@@ -191,7 +198,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be printed, for `bot.logs.configure`."""
-        keys = (self.bot_token, self.gptge_token, self.picwish_api_key, self.webhook_secret)
+        keys = (self.bot_token, self.gptge_token, self.picwish_api_key, self.webhook_secret, self.callback_key)
         passwords = passwords_in(self.database_url.get_secret_value())
         return (*(key.get_secret_value() for key in keys if key), *passwords)
 

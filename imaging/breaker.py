@@ -43,7 +43,7 @@ class Breaker:
     def failed(self) -> None:
         """Count a failure."""
         self._failures += 1
-        self._until = _now() + self._seconds
+        self._until = max(self._until, _now() + self._seconds)
 
     def trip(self, seconds: float) -> None:
         """Open it at once and for so long: no use in trying on."""

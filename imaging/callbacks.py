@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from typing import Protocol
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Protocol
 
 from imaging import wire
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 class Call:
@@ -40,8 +44,8 @@ class Call:
 class Callbacks(Protocol):
     """The calls that are awaited; slow polling stands behind each."""
 
-    async def expect(self) -> Call:
-        """Make a new URL, which is good when this returns."""
+    async def expect(self, name: str) -> Call:
+        """Give the URL of the picture whose way is called so, the same after a crash; it is good when this returns."""
 
     def forget(self, call: Call) -> None:
         """Await it no longer."""
@@ -51,18 +55,19 @@ class Callbacks(Protocol):
 
 
 class OwnCallbacks:
-    """The calls awaited by a process that hears all of them. One made before a restart is not known any more.
+    """The calls awaited by a process that hears all of them. One that came before a restart is not known any more.
 
-    `base` is the URL that calls come to, less the token.
+    `base` is the URL that calls come to, less the token, which `key` makes.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, key: SecretStr) -> None:
         self._base = base.rstrip("/")
+        self._key = key
         self._calls: dict[str, Call] = {}
 
-    async def expect(self) -> Call:
-        """Make a new URL."""
-        token = new_token()
+    async def expect(self, name: str) -> Call:
+        """Give the URL."""
+        token = make_token(self._key, name)
         self._calls[token] = Call(f"{self._base}/{token}")
         return self._calls[token]
 
@@ -78,9 +83,9 @@ class OwnCallbacks:
         return call is not None
 
 
-def new_token() -> str:
-    """Make what nobody can guess."""
-    return secrets.token_urlsafe(32)
+def make_token(key: SecretStr, name: str) -> str:
+    """Make what nobody can guess who has not the key."""
+    return hmac.new(key.get_secret_value().encode(), name.encode(), hashlib.sha256).hexdigest()
 
 
 def token_of(call: Call) -> str:

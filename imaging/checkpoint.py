@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
 class Checkpoint(Protocol):
     """Where the caller writes down what must not be repeated; each call is durable when it returns."""
+
+    @property
+    def name(self) -> str:
+        """What no other picture's way is called, the same for whoever takes it up."""
 
     async def submitting(self, provider: str) -> None:
         """Write down that a paid POST is about to be sent."""
@@ -24,7 +28,11 @@ class Checkpoint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """What was pending when a process ended; task_id None means that the POST's outcome is unknown."""
+    """What was pending when a process ended, and for how many seconds by now.
+
+    task_id None means that the POST's outcome is unknown.
+    """
 
     provider: str
     task_id: str | None
+    age: float = field(default=0.0, compare=False)

@@ -65,9 +65,9 @@ class HttpProvider(ABC):
         """Close the connections."""
         await self._connections.aclose()
 
-    def is_own(self, task: Task) -> bool:
-        """Say whether fetching will ask the provider itself, which counts against its rate."""
-        return any(self._connections.is_own(results.read_url(url)) for url in (task.image, task.mask) if url)
+    def downloads(self, task: Task) -> int:
+        """Count the requests of a fetch that go to the provider itself, which count against its rate."""
+        return sum(self._connections.is_own(results.read_url(url)) for url in (task.image, task.mask) if url)
 
     async def submit(
         self, operation: Operation, upload: Upload | Link, *, sync: bool = False, callback_url: str | None = None

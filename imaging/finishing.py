@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imaging import codec
 from imaging.density import with_dpi
+from imaging.errors import PictureError, ResultLost
 from imaging.operations import IdPhoto
 from imaging.results import Result, look_at, new_spool
 
@@ -20,7 +21,10 @@ CAP_MISSED = "cap_missed"
 
 
 async def finish(operation: Operation, result: Result) -> Result:
-    """Give the result as the person asked for it; the one handed over is closed when it is replaced."""
+    """Give the result as the person asked for it; the one handed over is closed when it is replaced.
+
+    Raises ResultLost when it is broken inside.
+    """
     if not isinstance(operation, IdPhoto):
         return result
     made = [await asyncio.to_thread(_finish, operation, one) for one in result.files]
@@ -33,7 +37,11 @@ def _finish(operation: IdPhoto, one: ResultFile) -> ResultFile:
     one.file.seek(0)
     data = with_dpi(one.file.read(), operation.dpi)
     if operation.max_bytes and len(data) > operation.max_bytes:
-        data = codec.encode_within(codec.decode(data), operation.max_bytes, dpi=operation.dpi)
+        try:
+            picture = codec.decode(data)
+        except PictureError as error:  # the provider's fault, not the person's picture's
+            raise ResultLost(f"the result cannot be read: {type(error).__name__}") from None
+        data = codec.encode_within(picture, operation.max_bytes, dpi=operation.dpi)
     spool = new_spool()
     spool.write(data)
     return look_at(one.role, spool)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ from imaging.provider import Link, Upload
 from imaging.wire import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from imaging.callbacks import Call
     from imaging.checkpoint import Checkpoint, Resume
@@ -58,7 +59,7 @@ class Journey:
         sync: bool,
         call: Call | None,
     ) -> None:
-        self._lanes = lanes
+        self._queue = deque(lanes)  # who may still be asked
         self._operation = operation
         self._upload = upload
         self._checkpoint = checkpoint
@@ -77,17 +78,11 @@ class Journey:
     async def run(self, resume: Resume | None) -> Result:
         """Try one provider after the other. Raises PictureError or GaveUp."""
         last: ProviderError = Unavailable("no provider is in service")
-        queue = deque(self._lanes)
-        lane = task_id = None
-        if resume and resume.task_id is None:
-            self._note_unknown(resume.provider)
-        elif resume:  # a provider that is configured no more cannot be asked: then it begins anew
-            lane = next((one for one in queue if one.name == resume.provider), None)
-            task_id = resume.task_id if lane else None
+        lane, task_id = await self._pending(resume) if resume else (None, None)
         if lane:
-            queue.remove(lane)
+            self._queue.remove(lane)
         else:
-            lane = await self._next(queue)
+            lane = await self._next()
         while lane:
             try:
                 return await self._with(lane, task_id)
@@ -95,14 +90,27 @@ class Journey:
                 last = error
                 if self._note_unknown(lane.name):
                     break
-                queue.append(lane)  # another provider may do it; if there is none, the same once more
+                self._queue.append(lane)  # another provider may do it; if there is none, the same once more
             except ProviderError as error:
                 last = error
             task_id, before = None, lane
-            lane = await self._next(queue)
+            lane = await self._next()
             if lane is before:
                 await asyncio.sleep(patience.BREATH)
         raise GaveUp(str(last)) from last
+
+    async def _pending(self, resume: Resume) -> tuple[Lane | None, str | None]:
+        """Give who has a task of this picture, and which; nobody when it is to be submitted (perhaps once more)."""
+        lane = next((one for one in self._queue if one.name == resume.provider), None)
+        task_id = resume.task_id
+        if lane and task_id is None:
+            with suppress(OutcomeUnknown):
+                task_id = (await self._heard(lane, age=max(resume.age, 0.0))).task_id
+                await self._checkpoint.submitted(lane.name, task_id)
+        if task_id is None:
+            self._note_unknown(resume.provider)
+        # A provider that is configured no more cannot be asked: then it begins anew.
+        return (lane, task_id) if lane and task_id else (None, None)
 
     def _note_unknown(self, provider: str) -> bool:
         """Count an unknown outcome; whether it was not the first."""
@@ -110,9 +118,9 @@ class Journey:
         before, self._unknown = self._unknown, True
         return before
 
-    async def _next(self, queue: deque[Lane]) -> Lane | None:
+    async def _next(self) -> Lane | None:
         """Take the first provider in service, waiting a while when all are out; None when nobody is left."""
-        until = _now() + patience.FOR_SERVICE
+        until, queue = _now() + patience.FOR_SERVICE, self._queue
         while queue:
             for _ in range(len(queue)):
                 if queue[0].admit():
@@ -152,43 +160,41 @@ class Journey:
 
     async def _submit(self, lane: Lane) -> Task:
         """Send the paid POST until it surely arrived or may have. Raises OutcomeUnknown if it may have."""
-        return await patience.insist(
-            lambda: self._submit_once(lane), self._surely_not_taken(lane), attempts=patience.TRIES
-        )
+        return await patience.insist(lambda: self._submit_once(lane), self._surely_not_taken, attempts=patience.TRIES)
 
     async def _submit_once(self, lane: Lane) -> Task:
         await lane.turn(Urgency.SUBMIT)
+        if lane.paused:
+            raise Unavailable("the provider is paused")
         await self._checkpoint.submitting(lane.name)
-        url = self._call.url if self._call else None
+        url = self._call.url if self._call and not self._call.came else None  # it is good once
         try:
             task = await lane.submit(self._operation, self._upload, sync=self._sync, callback_url=url)
         except (Busy, Unsent):
             await self._checkpoint.unsubmitted()
             raise
         except OutcomeUnknown:
+            if url is None:
+                raise
             task = await self._heard(lane)
         if task.task_id:
             await self._checkpoint.submitted(lane.name, task.task_id)
         return task
 
-    def _surely_not_taken(self, lane: Lane) -> Callable[[Exception], bool]:
+    def _surely_not_taken(self, error: Exception) -> bool:
         """Say which failed POSTs to send again here; one that keeps us waiting long goes to another provider."""
+        if isinstance(error, Busy):
+            others = any(one.in_service for one in self._queue)
+            return not others or (error.retry_after or 0) <= patience.FOR_SERVICE
+        return isinstance(error, Unsent)
 
-        def again(error: Exception) -> bool:
-            if isinstance(error, Busy):
-                others = any(one is not lane and one.in_service for one in self._lanes)
-                return not others or (error.retry_after or 0) <= patience.FOR_SERVICE
-            return isinstance(error, Unsent)
-
-        return again
-
-    async def _heard(self, lane: Lane) -> Task:
-        """Learn from a callback that a POST was taken after all. Raises OutcomeUnknown when it stays unknown."""
-        if self._call and not self._call.came and await self._call.wait(patience.UNKNOWN_WAIT) and self._call.task_id:
+    async def _heard(self, lane: Lane, *, age: float = 0.0) -> Task:
+        """Learn from a callback that a POST `age` seconds ago was taken. Raises OutcomeUnknown when none tells."""
+        if self._call and await self._call.wait(patience.UNKNOWN_WAIT - age) and self._call.task_id:
             try:
                 return await self._ask(lane, self._call.task_id, Urgency.SOON)
-            except TaskLost:
-                pass  # the call named a task that does not exist
+            except ProviderError:
+                pass  # the call named a task that does not exist, or nobody can say whether it does
         raise OutcomeUnknown("the paid request may have been taken")
 
     async def _wait(self, lane: Lane, task: Task, *, learn: bool) -> Task:

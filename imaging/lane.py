@@ -84,8 +84,8 @@ class Lane:
         return await self._watch(lambda: self.provider.query(operation, task_id))
 
     async def fetch(self, task: Task) -> Result:
-        """Download a result; in its turn where it lies with the provider itself."""
-        if self.provider.is_own(task):
+        """Download a result; each file in its turn where it lies with the provider itself."""
+        for _ in range(self.provider.downloads(task)):
             await self.turn(Urgency.SOON)
         result = await self._watch(lambda: self.provider.fetch(task))
         self._tell(self.breaker.succeeded)

@@ -26,7 +26,7 @@ DOWNLOADS: Final = 3
 BREATH: Final = 1.0
 """Before a POST whose outcome is unknown is repeated at the same provider."""
 
-UNKNOWN_WAIT: Final = 60.0
+UNKNOWN_WAIT: Final = 40.0
 """For the callback of a POST whose outcome is unknown; vendors end a task after 30 s."""
 
 FOR_SERVICE: Final = 30.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from imaging import inline, results, wire
 from imaging.client import HttpProvider, quoted
+from imaging.errors import BadReply, ResultLost
 from imaging.transport import TIMEOUT
 from imaging.wire import ReturnType
 
@@ -54,7 +55,7 @@ class PicWish(HttpProvider):
 
     async def _read(self, response: httpx.Response) -> tuple[bytes, Spools]:
         """Read JSON, JSON that holds pictures as base64, or a bare picture, whichever comes."""
-        if self._return_type == ReturnType.URL or response.is_error:
+        if self._return_type == ReturnType.URL or not response.is_success:
             return await super()._read(response)
         pieces = response.aiter_bytes()
         head = b""
@@ -68,6 +69,9 @@ class PicWish(HttpProvider):
             spool = held.enter_context(results.new_spool())
             spool.write(head)
             await results.copy(pieces, spool)
-            results.look_at("image", spool)
+            try:
+                results.look_at("image", spool)
+            except ResultLost:  # no picture at all, so it says nothing about the task's
+                raise BadReply("neither JSON nor a whole picture") from None
             held.pop_all()
             return b"", (("image", spool),)

@@ -75,8 +75,8 @@ class Provider(Protocol):
     async def fetch(self, task: Task) -> Result:
         """Download what a done task made; the caller closes it. Raises ResultLost, Unavailable."""
 
-    def is_own(self, task: Task) -> bool:
-        """Say whether fetching will ask the provider itself, which counts against its rate."""
+    def downloads(self, task: Task) -> int:
+        """Count the requests of a fetch that go to the provider itself, which count against its rate."""
 
     async def check(self) -> None:
         """Test the key without paying. Raises KeyRefused, Unavailable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -99,4 +100,5 @@ def retry_after(text: str | None) -> float | None:
 
 
 def _seconds_until(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp() - time.time()
+    at = parsedate_to_datetime(date)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time()  # asctime's form names no zone

@@ -84,11 +84,14 @@ def new_spool() -> BinaryIO:
 
 @lru_cache(maxsize=64)
 def read_url(text: str) -> httpx.URL:
-    """Read a result's URL. Raises ResultLost when it is none."""
+    """Read a result's URL. Raises ResultLost when it is none, or its host no name that could be looked up."""
     try:
-        return httpx.URL(text)
-    except httpx.InvalidURL:
+        url = httpx.URL(text)
+        if url.host:
+            url.raw_host.decode().encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
         raise ResultLost("the result has no readable URL") from None
+    return url
 
 
 async def _download(connections: Connections, url: httpx.URL, spool: BinaryIO) -> None:

@@ -63,7 +63,7 @@ class Router:
         `resume` takes up what a process before this one began: a known task is asked for and not submitted again.
         The deadline is the caller's asyncio.timeout. Nothing is charged twice but as API_CONTRACT allows.
         """
-        call = await self._callbacks.expect() if self._callbacks else None
+        call = await self._callbacks.expect(checkpoint.name) if self._callbacks else None
         journey = Journey(
             list(self._lanes.values()), operation, upload, checkpoint, self._observer, sync=self._sync, call=call
         )

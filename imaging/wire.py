@@ -146,9 +146,12 @@ def read_reply(raw: bytes) -> Reply:
         raise BadReply(f"a body in the wrong shape ({error.error_count()} faults)") from None
 
 
-class _Called(_Body):
+class _Named(_Body):
     task_id: Text = None
-    data: Annotated[TaskBody | None, BeforeValidator(_mapping)] = None
+
+
+class _Called(_Named):
+    data: Annotated[_Named | None, BeforeValidator(_mapping)] = None
 
 
 def read_callback(raw: bytes) -> str | None:

@@ -29,6 +29,11 @@ class Checkpoints:
         self.provider = job.provider
 
     @property
+    def name(self) -> str:
+        """The job's number."""
+        return str(self._job.id)
+
+    @property
     def worked(self) -> float:
         """Seconds this job was worked on, downtime not counted."""
         return time.monotonic() - self._began

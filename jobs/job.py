@@ -9,6 +9,7 @@ task_id, which is asked for and never submitted again. `delivering` knows the re
 """
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -205,7 +206,7 @@ class Job:
         """What a provider may already have of this job."""
         if self.provider is None or self.state == State.ACCEPTED:
             return None
-        return Resume(self.provider, self.task_id)
+        return Resume(self.provider, self.task_id, time.time() - self.updated_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class LocalDispatch:
         self._waiting: OrderedDict[int, deque[int]] = OrderedDict()  # by chat, the next to have its turn first
         self._busy: Counter[int] = Counter()  # by chat
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._stoppable: set[int] = set()
+        self._stoppable: dict[int, int] = {}  # the chat by job
         self._open = True
 
     @property
@@ -90,9 +90,9 @@ class LocalDispatch:
 
     async def cancel(self, job_id: int) -> bool:
         """End the job without a result; False when it has ended or its result is already on the way to the chat."""
-        task = self._tasks.get(job_id)
+        task, chat_id = self._tasks.get(job_id), self._stoppable.get(job_id)
         if task is not None:
-            if job_id not in self._stoppable:
+            if chat_id is None:
                 return False
             task.cancel()
             await asyncio.wait([task])
@@ -101,6 +101,9 @@ class LocalDispatch:
         if waited is not None:
             self._released(job_id)
             self._ended_with(waited, job_id)
+        elif chat_id is not None and not cancelled and not self.has(job_id):
+            # It failed in this moment: its chat must still hear of it.
+            self.enqueue(chat_id, job_id, at_once=True)
         return cancelled
 
     def _forget(self, job_id: int) -> int | None:
@@ -142,7 +145,7 @@ class LocalDispatch:
     def _start(self, chat_id: int, job_id: int) -> None:
         self._free -= 1
         self._busy[chat_id] += 1
-        self._stoppable.add(job_id)
+        self._stoppable[job_id] = chat_id
         task = asyncio.create_task(self._work(job_id), name=f"job {job_id}")
         self._tasks[job_id] = task
         # Not in the task itself: one that is cancelled before its first step runs nothing of its own.
@@ -171,8 +174,7 @@ class LocalDispatch:
 
     def _release(self, job_id: int) -> None:
         """Give the job's slot back, once."""
-        if job_id in self._stoppable:
-            self._stoppable.remove(job_id)
+        if self._stoppable.pop(job_id, None) is not None:
             self._free += 1
             self._released(job_id)
             self._fill()

@@ -170,7 +170,7 @@ class Progress:
     async def _standing(self, jobs: list[Job], shown: _Shown) -> Standing:
         """Put together how far the jobs of a request are, in steps of ten percent: edits are dear."""
         far = sum(self._percent.get(job.id, 0) if job.id in shown.left else 100 for job in jobs)
-        places = [await self._place(job_id) for job_id in shown.left]
+        places = [await self._place(job_id) for job_id in list(shown.left)]  # one may end while a server is asked
         waiting = [place for place in places if place is not None]
         ahead = min(waiting) if len(waiting) == len(jobs) else None
         done = sum(job.id not in shown.left or self._percent.get(job.id, 0) >= DEVELOPED for job in jobs)

@@ -127,7 +127,7 @@ class Runner:
             log.exception("a job nobody can read", job=job_id)
             await self._closing.abandon(row)
             return None
-        if job.state in {State.DELIVERED, State.CANCELLED}:
+        if row["told"]:
             return None
         if job.epoch >= EPOCHS_LIMIT:
             return await self._give_up(job, row)

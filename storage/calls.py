@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from storage.database import Connection
+from storage.database import Connection, Row
 from storage.tables import calls
 
 CHANNEL = "darkroom_calls"
@@ -20,7 +20,10 @@ KEEP_SECONDS = 2 * 86_400.0
 """Longer than any job is waited for."""
 
 _LONGEST = 128
-_expect = insert(calls).on_conflict_do_nothing()
+_insert = insert(calls)
+_expect = _insert.on_conflict_do_update(index_elements=["token"], set_={"at": _insert.excluded.at}).returning(
+    calls.c.came_at, calls.c.task_id
+)
 _taken = (
     sa.update(calls)
     .where((calls.c.token == sa.bindparam("hash")) & calls.c.came_at.is_(None))
@@ -46,9 +49,9 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def expect(conn: Connection, hashed: str) -> None:
-    """Await a call; twice is once."""
-    await conn.all(_expect, token=hashed, at=time.time())
+async def expect(conn: Connection, hashed: str) -> Row:
+    """Await a call; give `came_at` and `task_id`, for it may have come to who awaited it before."""
+    return (await conn.all(_expect, token=hashed, at=time.time()))[0]
 
 
 async def take(conn: Connection, hashed: str, task_id: str | None) -> bool:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from bot import leader
 from bot.callbacks import SharedCallbacks
@@ -17,6 +18,7 @@ from storage import calls
 from storage.opening import open_database
 from storage.postgres import Postgres
 
+KEY = SecretStr("key")
 SOON = 10.0
 """Seconds after which something does not happen any more."""
 
@@ -57,9 +59,9 @@ async def rows(url: str) -> int:
 async def test_a_call_comes_to_another_process(db: Postgres, server_url: str) -> None:
     """Whoever gets it, who waits hears of it at once, with the task it named; a guess and a second call are nothing."""
     async with opened(server_url) as other:
-        here, there = SharedCallbacks(db, "https://a/callback"), SharedCallbacks(other, "https://a/callback")
+        here, there = SharedCallbacks(db, "https://a/callback", KEY), SharedCallbacks(other, "https://a/callback", KEY)
         async with background(here.run()):
-            call = await here.expect()
+            call = await here.expect("1")
             token = token_of(call)
             assert call.url == f"https://a/callback/{token}"
             assert token not in str(await run_sql(server_url, "SELECT * FROM calls"))
@@ -70,12 +72,27 @@ async def test_a_call_comes_to_another_process(db: Postgres, server_url: str) ->
             assert not await there.take(token, b'{"task_id": "t-2"}')
 
 
+async def test_a_call_for_a_process_that_died(db: Postgres, server_url: str) -> None:
+    """Whoever takes the job up awaits the same call, be it still to come or here already; it is good once in all."""
+    async with opened(server_url) as other:
+        dead, heir = SharedCallbacks(db, "https://a/callback", KEY), SharedCallbacks(other, "https://a/callback", KEY)
+        async with background(heir.run()):
+            early, late = await dead.expect("1"), await dead.expect("2")
+            assert await dead.take(token_of(early), b'{"task_id": "t-1"}')
+            first, second = await heir.expect("1"), await heir.expect("2")
+            assert (first.url, first.came, first.task_id) == (early.url, True, "t-1")
+            assert not await dead.take(token_of(early), b"")
+            assert await dead.take(token_of(late), b'{"task_id": "t-2"}')
+            assert await second.wait(SOON)
+            assert second.task_id == "t-2"
+
+
 @pytest.mark.parametrize("named", ["", "x" * 129, "a\\u0000b", "a\\nb"])
 async def test_a_call_that_names_no_task(db: Postgres, named: str) -> None:
     """What is no task's id is a call all the same."""
-    callbacks = SharedCallbacks(db, "https://a/callback")
+    callbacks = SharedCallbacks(db, "https://a/callback", KEY)
     async with background(callbacks.run()):
-        call = await callbacks.expect()
+        call = await callbacks.expect("1")
         assert await callbacks.take(token_of(call), f'{{"task_id": "{named}"}}'.encode())
         assert await call.wait(SOON)
         assert call.task_id is None
@@ -86,8 +103,8 @@ async def test_a_call_that_came_while_nobody_listened(
 ) -> None:
     """What came before listening began, or while the connection was lost, is looked up."""
     monkeypatch.setattr("bot.callbacks.AGAIN_SECONDS", 0.2)
-    callbacks = SharedCallbacks(db, "https://a/callback")
-    early, late, never = [await callbacks.expect() for _ in range(3)]
+    callbacks = SharedCallbacks(db, "https://a/callback", KEY)
+    early, late, never = [await callbacks.expect(name) for name in "123"]
     assert await callbacks.take(token_of(early), b'{"task_id": "t-1"}')
     async with background(callbacks.run()):
         assert await early.wait(SOON)
@@ -100,9 +117,9 @@ async def test_a_call_that_came_while_nobody_listened(
 async def test_what_is_awaited_no_longer_goes(db: Postgres, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that is forgotten leaves the table soon, and one that is old when it is pruned."""
     monkeypatch.setattr("bot.callbacks.TIDY_SECONDS", 0.05)
-    callbacks = SharedCallbacks(db, "https://a/callback")
+    callbacks = SharedCallbacks(db, "https://a/callback", KEY)
     async with background(callbacks.run()):
-        call, left = await callbacks.expect(), await callbacks.expect()
+        call, left = await callbacks.expect("1"), await callbacks.expect("2")
         callbacks.forget(call)
         async with asyncio.timeout(SOON):
             while await rows(server_url) > 1:

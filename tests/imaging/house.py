@@ -22,6 +22,8 @@ DONE = says(body("gptge_query"))
 class Notes:
     """A checkpoint and an observer that write everything down."""
 
+    name = "1"
+
     def __init__(self) -> None:
         self.steps: list[str] = []
         self.outcomes: list[str] = []
@@ -74,7 +76,7 @@ class House:
 
     def make(self, *, only: int = 2, wait: WaitMode = "poll", callback_base: str | None = None) -> Router:
         """Make the router anew, over the first `only` vendors."""
-        callbacks = OwnCallbacks(callback_base) if callback_base else None
+        callbacks = OwnCallbacks(callback_base, SecretStr("key")) if callback_base else None
         self.router = Router(self.providers[:only], rate=1000, wait=wait, callbacks=callbacks, observer=self.notes)
         return self.router
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from imaging import codec
 from imaging.density import with_dpi
+from imaging.errors import ResultLost
 from imaging.finishing import CAP_MISSED, finish
 from imaging.operations import Colorize, IdPhoto, Operation
 from imaging.results import Result, look_at, new_spool
@@ -49,6 +50,15 @@ def test_dpi_of_other_formats() -> None:
     """A format without a place for it stays as it is."""
     data = codec.encode(Image.new("RGB", (20, 30)), "webp")
     assert with_dpi(data, 300) == data
+
+
+async def test_a_result_that_is_broken_inside() -> None:
+    """Pixels that cannot be read are the provider's fault, and not the picture's that a person sent."""
+    data = bytearray(codec.encode(noise(), "png"))
+    data[len(data) // 2 :: 7] = bytes(len(data[len(data) // 2 :: 7]))
+    data += b"IEND"
+    with closing(result(bytes(data))) as broken, pytest.raises(ResultLost):
+        await finish(IdPhoto(width=300, height=400, max_bytes=40_000), broken)
 
 
 async def test_the_cap_is_reached() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from imaging import errors
+from imaging import errors, refusals
 from imaging.gptge import GptGe
 from imaging.operations import Colorize, Cutout, Enhance, IdPhoto, Operation
 from imaging.provider import Task
@@ -166,6 +167,17 @@ async def test_retry_after(vendor: Vendor, client: GptGe) -> None:
         with pytest.raises(errors.Busy) as caught:
             await client.submit(Colorize(), upload())
         assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """HTTP's oldest form of a date names no zone and means UTC, wherever the machine stands."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        wait = refusals.retry_after(time.asctime(time.gmtime(time.time() + 600)))
+    time.tzset()
+    assert wait == pytest.approx(600, abs=30)
 
 
 async def test_nobody_there() -> None:

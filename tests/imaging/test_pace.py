@@ -99,6 +99,7 @@ def test_breaker() -> None:
         breaker.succeeded()
         assert [breaker.admit() for _ in range(3)] == [True] * 3
         breaker.trip(60)
+        breaker.failed()  # what was under way when it tripped
         await asyncio.sleep(59)
         assert not breaker.admit()
         await asyncio.sleep(1)

@@ -134,6 +134,17 @@ async def test_bad_answers(
     assert type(caught.value) is expected
 
 
+@pytest.mark.parametrize("kind", list(ReturnType))
+@pytest.mark.parametrize("answer", [b"<html>login</html>", b"", picture()[:-20]], ids=["html", "nothing", "cut"])
+async def test_garbage_instead_of_a_task(
+    vendor: Vendor, clients: dict[ReturnType, PicWish], kind: ReturnType, answer: bytes
+) -> None:
+    """What is no answer to a question says nothing about the task, which is asked for again and not made anew."""
+    vendor.will("GET", says(answer))
+    with pytest.raises(errors.BadReply):
+        await clients[kind].query(Colorize(), TASK_ID)
+
+
 async def test_pictures_inside_answers_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Base64 without end is cut off, and so is JSON."""
     monkeypatch.setattr(results, "MAX_RESULT", 100)

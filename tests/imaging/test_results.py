@@ -74,6 +74,15 @@ async def test_private_result_urls_are_refused(client: GptGe, url: str) -> None:
         await client.fetch(Task(TASK_ID, 1, image=url))
 
 
+@pytest.mark.parametrize("host", ["a..b", ".", "xn--", "xn--a", "a" * 70, "é" * 70, "[::1"])
+@pytest.mark.parametrize("sent_on", [False, True])
+async def test_a_host_that_is_no_name(vendor: Vendor, client: GptGe, host: str, sent_on: bool) -> None:  # noqa: FBT001  both cases
+    """A URL that nobody could look up is a lost result, and nothing that breaks the job."""
+    vendor.will("result", says(b"", 302, {"Location": f"http://{host}/x"}))
+    with pytest.raises(errors.ResultLost):
+        await client.fetch(Task(TASK_ID, 1, image=vendor.url + RESULT if sent_on else f"http://{host}/x"))
+
+
 async def test_done_without_a_picture(client: GptGe) -> None:
     """A task that is done and has nothing to show lost its result."""
     with pytest.raises(errors.ResultLost):
@@ -95,7 +104,9 @@ async def test_masks(vendor: Vendor, client: GptGe, output: int, given: dict[str
     """A cutout brings what was asked for, however the provider fills the two fields."""
     vendor.will("GET", says(task(1, **given)))
     operation = Cutout.model_validate({"output": output})
-    result = await client.fetch(await client.query(operation, TASK_ID))
+    done = await client.query(operation, TASK_ID)
+    assert client.downloads(done) == len(roles)
+    result = await client.fetch(done)
     assert [one.role for one in result.files] == roles
     result.close()
 

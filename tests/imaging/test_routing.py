@@ -1,11 +1,14 @@
 """One picture's way through providers that misbehave, over real sockets."""
 
+import time
+
 import pytest
 from pydantic import SecretStr
 
 from imaging import errors
 from imaging.gptge import GptGe
-from imaging.routing import Resume
+from imaging.operations import Cutout
+from imaging.routing import Resume, Router
 from tests.imaging.house import DONE, House
 from tests.imaging.vendor import (
     EASY,
@@ -28,6 +31,16 @@ async def test_the_plain_way(house: House) -> None:
     assert house.notes.outcomes == ["gptge ok"] * 5
     assert house.posts == (1, 0)
     await house.router.ready()
+
+
+async def test_every_request_counts(house: House) -> None:
+    """A result of two files at the provider itself costs two turns of its rate."""
+    house.first.will("GET", says(task(1, image="RESULT", mask="RESULT")))
+    house.router = Router(house.providers[:1], rate=3)
+    began = time.monotonic()
+    assert await house.develop(Cutout(output=1)) == ("png", "png")
+    assert len(house.first.received) == 4
+    assert time.monotonic() - began > 1
 
 
 async def test_sync(house: House) -> None:
@@ -154,6 +167,14 @@ async def test_a_dead_provider_is_kept_out_after_a_refused_key(house: House) -> 
     assert house.posts == (1, 4)
     with pytest.raises(errors.Unavailable):
         await house.router.ready()
+
+
+async def test_what_a_paused_provider_lost_is_redone_elsewhere(house: House) -> None:
+    """A task that it has is asked for; when that is gone, it gets no new one."""
+    house.router.pause("gptge")
+    house.first.will("GET", says({"status": 404}, 404))
+    assert await house.develop(resume=Resume("gptge", TASK_ID)) == ("png",)
+    assert house.posts == (0, 1)
 
 
 async def test_pausing(house: House) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from statistics import mean, median
 
 import pytest
+from pydantic import SecretStr
 
 from imaging.callbacks import OwnCallbacks
-from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Unavailable, Unsent
+from imaging.errors import Busy, GaveUp, KeyRefused, OutcomeUnknown, Rejected, Unavailable, Unsent
 from imaging.operations import Colorize, Operation
 from imaging.provider import Link, Task, Upload
 from imaging.results import Result
@@ -58,10 +59,10 @@ class Scripted:
         del task
         return Result(())
 
-    def is_own(self, task: Task) -> bool:
+    def downloads(self, task: Task) -> int:
         """Say that results lie elsewhere."""
         del task
-        return False
+        return 0
 
     async def check(self) -> None:
         """Accept every key."""
@@ -72,6 +73,8 @@ class Scripted:
 
 class Unwritten:
     """A checkpoint that forgets."""
+
+    name = "1"
 
     async def submitting(self, provider: str) -> None:
         """Forget the intent."""
@@ -161,6 +164,18 @@ def test_long_retry_after(alone: bool) -> None:  # noqa: FBT001  both cases
     assert bool(second.ends) is not alone
 
 
+def test_a_long_retry_after_when_the_other_has_failed() -> None:
+    """Whoever could not do it before is nobody to turn to: the job waits its turn."""
+    first, second = Scripted("a"), Scripted("b")
+    first.trouble, second.trouble = [Rejected()], [Busy(retry_after=300)]
+
+    async def story() -> float:
+        return await _develop(Router([first, second], rate=1000))
+
+    assert run(story()) > 300
+    assert len(second.ends) == 1
+
+
 def test_a_provider_that_restarts() -> None:
     """Refused connections for some seconds are outlasted."""
     provider = Scripted()
@@ -227,7 +242,8 @@ def test_slow_polling_behind_callbacks() -> None:
     provider = Scripted(takes=2.0)
 
     async def story() -> float:
-        router = Router([provider], rate=1000, wait="callback", callbacks=OwnCallbacks("https://bot.example/callback"))
+        callbacks = OwnCallbacks("https://bot.example/callback", SecretStr("key"))
+        router = Router([provider], rate=1000, wait="callback", callbacks=callbacks)
         return await _develop(router)
 
     assert run(story()) < 10.1

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from structlog.typing import EventDict
 
+from imaging.errors import NoFace
 from imaging.operations import Cutout
 from jobs.dispatch import Accepted, Refused
 from jobs.job import Request
@@ -118,7 +119,7 @@ async def test_limits(db: Database) -> None:
     await bench.quiet()
     assert bench.provider.most == 5
     assert len(bench.telegram.sent) == 15
-    assert (bench.dispatch._free, bench.dispatch._busy, bench.dispatch._stoppable) == (5, {}, set())
+    assert (bench.dispatch._free, bench.dispatch._busy, bench.dispatch._stoppable) == (5, {}, {})
 
 
 async def test_sending_takes_no_slot(db: Database) -> None:
@@ -172,6 +173,23 @@ async def test_cancelled_while_working(bench: Bench) -> None:
     assert await bench.row(job, "state", "told") == ("cancelled", 1)
     assert await bench.money(job) == ["hold", "release"]
     assert (bench.dispatch.working, bench.provider.at_once) == (0, 0)
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_cancelled_while_failing(bench: Bench, steps: int) -> None:
+    """A job given up in the moment its failure is written down ends in either, and its chat hears of a failure."""
+    bench.provider.troubles = [NoFace()]
+    (job,) = await accept(bench, request())
+    while bench.provider.troubles:
+        await asyncio.sleep(0)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    pressed = await asyncio.gather(bench.desk.cancel(job), bench.desk.cancel(job))
+    await bench.quiet()
+    assert await bench.row(job, "state", "told") == ("cancelled" if any(pressed) else "failed", 1)
+    assert len(bench.telegram.told) == (not any(pressed))
+    assert await bench.money(job) == ["hold", "release"]
+    assert (bench.dispatch._free, bench.dispatch._busy) == (16, {})
 
 
 async def test_not_cancelled_while_delivering(bench: Bench) -> None:

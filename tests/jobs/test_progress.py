@@ -101,6 +101,30 @@ async def test_one_message_for_an_album(bench: Bench, screen: Screen) -> None:
     assert await bench.row(accepted.job_ids[2], "progress_id", "state") == (71, "delivered")
 
 
+async def test_a_picture_ends_while_places_are_asked_for(db: Database, screen: Screen) -> None:
+    """One of an album that ends while a server says where another stands leaves the message in order."""
+    bench = Bench(db)
+    progress = watch(bench, screen)
+    ids: list[int] = []
+
+    async def place(_: int) -> None:
+        while ids:
+            assert await bench.desk.cancel(ids.pop())
+
+    progress._place = place
+    bench.provider.up.clear()
+    accepted = await bench.desk.accept([request(place=place, album=9) for place in (1, 2, 3)])
+    assert isinstance(accepted, Accepted)
+    ids.append(accepted.job_ids[0])
+    async with asyncio.timeout(5):
+        await screen.seen.wait()
+        bench.provider.up.set()
+        await screen.gone.wait()
+    assert screen.cleared == [71]
+    await bench.quiet()
+    await progress.close()
+
+
 async def test_waiting_in_line(bench: Bench, screen: Screen) -> None:
     """Who waits for a turn is told how many come first, of all chats in their order, and when one gives up."""
     bench.provider.up.clear()
