@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from storage import postgres as module
 from storage.connection import Connection
@@ -184,27 +185,31 @@ async def test_a_pool_that_is_used_up(server_url: str, monkeypatch: pytest.Monke
         assert len(await days(db)) == 22
 
 
+async def backend(conn: Connection) -> int:
+    """Give the server's process that serves a connection."""
+    return int((await conn.all(sa.text("SELECT pg_backend_pid() AS pid")))[0]["pid"])
+
+
 async def test_given_up_while_the_pool_looks_for_broken_connections(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who waits no longer for the database does not take connections away with it that are tried just then."""
     monkeypatch.setattr(module, "POOL", 2)
-    pid = "SELECT pg_backend_pid()"
     async with reached(server.url("bot")) as db, reached(server.url("bot")) as other:
         async with db.read() as one, db.read() as two:
             # The second is back first, and asked first.
-            ((silent,),), ((broken,),) = await raw(one, pid), await raw(two, pid)
+            silent, broken = await backend(one), await backend(two)
         async with other.read() as conn:
             await raw(conn, f"SELECT pg_terminate_backend({broken})")
         os.kill(silent, signal.SIGSTOP)
         try:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
-                    await db.look(lambda conn: raw(conn, pid))
+                    await db.look(backend)
         finally:
             os.kill(silent, signal.SIGCONT)
         async with asyncio.timeout(10), db.read() as one, db.read() as two:
-            assert await raw(one, pid) != await raw(two, pid)
+            assert await backend(one) != await backend(two)
 
 
 async def test_no_server_no_secret(server_url: str) -> None:
