@@ -38,11 +38,13 @@ def unless(word: str) -> BeforeValidator:
 def _url(value: object) -> object:
     """Check an http(s) address and drop the slash at its end."""
     text = str(value).strip()
-    parts = urlsplit(text)
-    usable = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"[\s\x00-\x1f]", text)
-    if not usable or parts.query or parts.fragment or parts.username is not None:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # its words repeat what may be a piece of a password
+        usable = False
+    if not usable or parts.query or parts.fragment or parts.username is not None or re.search(r"[\s\x00-\x1f]", text):
         raise ValueError("should be an address such as https://host or http://host:8000/path")
-    _ = parts.port  # raises ValueError, in plain words, for a port past 65535
     return text.rstrip("/")
 
 
