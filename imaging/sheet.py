@@ -35,18 +35,15 @@ def make_sheet(photo: Image.Image, photo_dpi: int, paper: str, format: Literal["
 
 def lay_out(photo: Image.Image, photo_dpi: int, paper: str) -> Image.Image:
     """Return the sheet as a picture of DPI dots per inch."""
+    width, height = round(photo.width * DPI / photo_dpi), round(photo.height * DPI / photo_dpi)
+    upright = (_dots(PAPERS[paper][0]), _dots(PAPERS[paper][1]))
+    sides = max((upright, upright[::-1]), key=lambda sides: _count(sides[0], width) * _count(sides[1], height))
+    lefts, tops = _starts(sides[0], width), _starts(sides[1], height)
+    if not lefts or not tops:  # seen before it is made that large, which may be gigabytes
+        raise ArgumentError("argument_sheet", paper=paper)
     copy = Image.new("RGB", photo.size, "white")  # paper shows through what is transparent
     copy.paste(photo.convert("RGB"), mask=photo.getchannel("A") if "A" in photo.getbands() else None)
-    if photo_dpi != DPI:
-        size = (round(copy.width * DPI / photo_dpi), round(copy.height * DPI / photo_dpi))
-        copy = copy.resize(size, Image.Resampling.LANCZOS)
-    upright = (_dots(PAPERS[paper][0]), _dots(PAPERS[paper][1]))
-    sides = max(
-        (upright, upright[::-1]), key=lambda sides: _count(sides[0], copy.width) * _count(sides[1], copy.height)
-    )
-    lefts, tops = _starts(sides[0], copy.width), _starts(sides[1], copy.height)
-    if not lefts or not tops:
-        raise ArgumentError("argument_sheet", paper=paper)
+    copy = copy.resize((width, height), Image.Resampling.LANCZOS)
     sheet = Image.new("RGB", sides, "white")
     _cut_lines(sheet, lefts, tops, copy.size)
     for top in tops:

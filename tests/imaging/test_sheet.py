@@ -70,6 +70,13 @@ def test_a_photo_larger_than_the_paper_is_refused() -> None:
     assert (refused.value.code, refused.value.params) == ("argument_sheet", {"paper": "10x15"})
 
 
+def test_what_does_not_fit_is_never_made_that_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo of few dots per inch is refused before it grows to a sheet's, which would take gigabytes."""
+    monkeypatch.delattr(Image.Image, "resize")
+    with pytest.raises(ArgumentError):
+        sheet.make_sheet(Image.new("L", (2000, 2000)), 72, "a4")
+
+
 def test_jpeg_and_pdf_print_in_true_size() -> None:
     """The JPEG carries 300 dpi; the PDF's page is the paper."""
     photo = Image.new("RGB", (413, 531), BLUE)
