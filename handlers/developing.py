@@ -139,7 +139,7 @@ async def file(pressed: Pressed, context: Context) -> str | None:
     if row["state"] == State.DELIVERED and row["task_id"] and recent:
         await context.house.desk.repeat(row, source, send_as="file")
     else:
-        picture, message = pressed.picture()
+        picture, message = pressed.picture(result=True)
         sent = await context.bot.get_file(picture.file_id)
         data = bytes(await sent.download_as_bytearray())
         await context.send_file(message, data, f"photo-{row['operation']}.jpg", context.say("file_from_photo"))

@@ -1,5 +1,6 @@
 """A press as the acts behind the buttons see it, and what they share: finding the picture, changing the screen."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from imaging.presets import PRESETS, Preset
 from jobs.job import Job, Picture
 from storage import jobs as rows
 from storage.database import Row
+
+_NUMBER = re.compile(r"[0-9]{1,18}")  # what every database can hold
 
 
 class StaleError(Exception):
@@ -38,12 +41,13 @@ class Pressed:
         """The id of who pressed."""
         return self.query.from_user.id
 
-    def picture(self) -> tuple[Picture, Message]:
+    def picture(self, *, result: bool = False) -> tuple[Picture, Message]:
         """Give the picture the buttons are about and its message: a result, or what the menu answers.
 
-        Raises StaleError when it is gone.
+        Raises StaleError when it is gone, with `result` also when the bot did not make it: a press can be made up, and
+        what people send is of any size.
         """
-        for message in (self.message, self.message.reply_to_message):
+        for message in (self.message, None if result else self.message.reply_to_message):
             if message is not None and (picture := picture_in(message)):
                 return picture, message
         raise StaleError
@@ -52,7 +56,7 @@ class Pressed:
         """Give the job that the first argument names, as it stands in the database. Raises StaleError."""
         number = self.press.first
         async with context.house.db.read() as conn:
-            row = await rows.get(conn, int(number)) if number.isascii() and number.isdigit() else None
+            row = await rows.get(conn, int(number)) if _NUMBER.fullmatch(number) else None
         if row is None or row["chat_id"] != self.message.chat_id:
             raise StaleError
         return row

@@ -12,7 +12,7 @@ from imaging.errors import ArgumentError, PictureError
 from imaging.operations import IdPhoto
 from imaging.sheet import PAPERS, make_sheet
 
-_turn = asyncio.Semaphore(1)  # a sheet of A4 is 26 MB of pixels
+_turn = asyncio.Semaphore(1)  # a file is up to 20 MB, and a sheet of A4 26 MB of pixels
 _KINDS: Mapping[str, Literal["jpg", "pdf"]] = {"JPG": "jpg", "PDF": "pdf"}
 
 
@@ -28,11 +28,11 @@ async def print_(pressed: Pressed, context: Context) -> str | None:
     paper, kind = pressed.press.second, _KINDS.get(pressed.press.third)
     if paper not in PAPERS or kind is None or not isinstance(job.operation, IdPhoto):
         raise StaleError
-    picture, message = pressed.picture()
-    file = await context.bot.get_file(picture.file_id)
-    data = bytes(await file.download_as_bytearray())
+    picture, message = pressed.picture(result=True)
     try:
         async with _turn:
+            file = await context.bot.get_file(picture.file_id)
+            data = bytes(await file.download_as_bytearray())
             drawn = await asyncio.to_thread(_draw, data, job.operation.dpi, paper, kind)
     except (ArgumentError, PictureError) as error:
         return context.say(f"error_{error.code}")

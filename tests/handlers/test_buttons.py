@@ -24,6 +24,7 @@ LOOSE = [
     ("page", ("0", "x")),
     ("size", ("0", "atlantis")),
     ("again", ("77",)),
+    ("again", ("9" * 19,)),
     ("redo", ("77", "FFFFFF")),
     ("file", ("",)),
     ("sheet", ("77",)),
@@ -81,6 +82,18 @@ async def test_print_needs_an_id_photo(stage: Stage) -> None:
         data = Press(verb, 7, (str(job["id"]), *args)).pack()
         await receive(stage.app, callback_query=press(ANNA, data, message(PRIVATE, None, **PHOTO)))
         assert stage.wire.calls[-1][1]["text"] == said("press_too_old")
+
+
+@pytest.mark.parametrize(("verb", "args"), [("print", ("a4", "JPG")), ("file", ())])
+async def test_only_results_are_worked_on_here(stage: Stage, verb: str, args: tuple[str, ...]) -> None:
+    """A made-up press has no file loaded that somebody sent, whose pixels could fill the memory."""
+    sent = message(PRIVATE, ANNA, "/idphoto", **PHOTO)
+    await stage.say(sent)
+    (job,) = await stage.jobs()
+    buttons = message(PRIVATE, None, "Buttons", reply_to_message=sent)
+    await receive(stage.app, callback_query=press(ANNA, Press(verb, 7, (str(job["id"]), *args)).pack(), buttons))
+    assert stage.wire.calls[-1][1]["text"] == said("press_too_old")
+    assert "getFile" not in [name for name, _ in stage.wire.calls]
 
 
 @given(
