@@ -9,6 +9,7 @@ from contextlib import aclosing
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import aiohttp
 import httpx
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest
@@ -71,3 +72,6 @@ class TransportRequest(BaseRequest):
         except httpx.HTTPError as error:
             message = f"{type(error).__name__}: {error}"
             raise NetworkError(message) from error
+        except aiohttp.ClientError as error:
+            # What is no HTTP leaves httpx-aiohttp 0.2 so, and its words repeat the address, which holds the token.
+            raise NetworkError(type(error).__name__) from None

@@ -1,6 +1,7 @@
 """python-telegram-bot's calls over real sockets: what arrives, and what becomes of failures."""
 
 import asyncio
+import traceback
 
 import httpx
 import pytest
@@ -39,6 +40,22 @@ async def test_a_broken_connection_is_an_outage() -> None:
         with pytest.raises(NetworkError) as caught:
             await bot.send_message(7, "hello")
     assert TOKEN not in str(caught.value)
+
+
+async def test_what_is_no_http_is_an_outage() -> None:
+    """Neither its words nor what led to it repeat the address, which holds the token."""
+
+    async def garbage(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(b"no HTTP\r\n\r\n")
+        request.transport.close()
+        return web.Response()
+
+    async with bot_api() as api, bot_at(api.url) as bot:
+        api.answers = [garbage]
+        with pytest.raises(NetworkError, match="ClientResponseError") as caught:
+            await bot.send_message(7, "hello")
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_silence_times_out() -> None:
