@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
-from storage.postgres import ALIVE, Postgres
+from storage.postgres import Postgres
 
 Raw = psycopg.AsyncConnection[tuple[object, ...]]
 _SILENCE = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
@@ -20,7 +19,7 @@ async def connected(db: Postgres, *, silence: str = "0") -> AsyncIterator[Raw]:
     way a process that froze, or whose machine is gone, holds no lock for long. "0" is for ever.
     """
     assert isinstance(db.pool.conninfo, str)  # noqa: S101  a pool may have it from a function; ours has not
-    raw = await psycopg.AsyncConnection.connect(make_conninfo(db.pool.conninfo, **ALIVE), autocommit=True)
+    raw = await psycopg.AsyncConnection.connect(db.pool.conninfo, autocommit=True)
     try:
         await raw.execute(_SILENCE, [silence])
         yield raw

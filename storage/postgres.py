@@ -40,14 +40,14 @@ SILENCE = "5s"
 is gone, would keep its locks, and with them every process that wants to bury it, for as long as TCP takes."""
 
 # A server whose machine is gone says nothing; without these one waits for it for hours (libpq, section 34.1.2).
-ALIVE: dict[str, str | int] = {
+ALIVE = {
     "application_name": "darkroom",
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 3,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
+    "connect_timeout": "5",
+    "keepalives": "1",
+    "keepalives_idle": "3",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "5000",
 }
 
 _SILENCE = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
@@ -129,7 +129,7 @@ class Postgres(Database):
     @classmethod
     async def open(cls, url: sa.URL, *, own: bool = True) -> Self:
         """Connect to the server at `url`; see storage.opening."""
-        url = url.set(drivername="postgresql+psycopg")
+        url = url.set(drivername="postgresql+psycopg").update_query_dict(ALIVE)
         try:
             await asyncio.to_thread(migrations.bring_up_server, url, upgrade=own)
         except sa.exc.DBAPIError as error:
@@ -137,7 +137,7 @@ class Postgres(Database):
             raise DatabaseError(message) from None
         pool: AsyncConnectionPool[Raw] = AsyncConnectionPool(
             make_conninfo(**_DIALECT.create_connect_args(url)[1]),  # type: ignore[no-untyped-call]  # as above
-            kwargs={"row_factory": dict_row, **ALIVE},
+            kwargs={"row_factory": dict_row},
             min_size=1,
             max_size=POOL,
             timeout=POOL_SECONDS,

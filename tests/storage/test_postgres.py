@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -218,6 +219,15 @@ async def test_no_server_no_secret(server_url: str) -> None:
         with pytest.raises(DatabaseError, match=r"PostgreSQL at 127\.0\.0\.1") as caught:
             await open_database(url)
         assert "s3cret" not in str(caught.value)
+
+
+async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start, and whoever only looks, gives up a server that takes the connection and never answers."""
+    monkeypatch.setitem(module.ALIVE, "connect_timeout", "2")  # the least that libpq takes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with asyncio.timeout(10):
+            with pytest.raises(DatabaseError, match="timeout"):
+                await open_database(f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/bot", own=False)
 
 
 async def test_names_are_locked_until_the_end(db: Database) -> None:
