@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import structlog
-from telegram.error import InvalidToken
+from telegram.error import InvalidToken, TelegramError
 
 from bot.common import Common, open_common
 from bot.front import Front, make_front
@@ -31,7 +31,7 @@ async def running(settings: Settings, role: Role = Role.RUN) -> AsyncIterator[No
     """Have the bot, or the part of it that `role` says, at work for as long as the context lasts.
 
     At the end no more updates are taken, handlers finish, no more jobs are taken, those that run have STOP_SECONDS,
-    the rest is left to others. Raises DatabaseError, SchemaError, InvalidToken.
+    the rest is left to others. Raises DatabaseError, SchemaError, InvalidToken, TelegramError.
     """
     async with AsyncExitStack() as stack:
         common = await open_common(settings, role, stack)
@@ -45,11 +45,10 @@ async def running(settings: Settings, role: Role = Role.RUN) -> AsyncIterator[No
         await insist(telegram.initialize)
         stack.push_async_callback(telegram.shutdown)
         tasks = [*common.tasks, *await stack.enter_async_context(working(common, work, STOP_SECONDS))]
-        chores = [_outlast(task) for task in tasks]
         if front:
             stack.push_async_callback(front.stop)
             await front.start()
-            chores += front.chores()
+        chores = [*map(_outlast, tasks), *(front.chores() if front else ())]
         group = await stack.enter_async_context(asyncio.TaskGroup())
         doing = [group.create_task(chore) for chore in chores]
         stack.callback(lambda: [task.cancel() for task in doing])
@@ -108,6 +107,9 @@ async def run(settings: Settings, role: Role = Role.RUN) -> int:
         return 1
     except InvalidToken:
         log.error("cannot start", why="Telegram does not know this bot token: see DARKROOM_BOT_TOKEN")  # noqa: TRY400  as above
+        return 1
+    except TelegramError as error:
+        log.error("cannot start", why=f"Telegram says: {error.message}")  # noqa: TRY400  as above
         return 1
     except asyncio.CancelledError:
         if not signalled:

@@ -62,13 +62,17 @@ class Front:
         return self._open
 
     async def start(self) -> None:
-        """Handle what comes, and what other processes leave."""
+        """Handle what comes, and what other processes leave. Raises TelegramError when a webhook is refused."""
         await self.application.start()
         await self._intake.claim()
         await complete_overdue(self.application)
         if isinstance(self._common.membership, Membership):
             self._common.membership.on_beat += [self._intake.claim, partial(complete_overdue, self.application)]
             self._common.membership.on_lost.append(self._drop)
+        settings, bot = self._common.settings, self._common.bot
+        if settings.public_url:
+            url, secret = f"{settings.public_url}/telegram", settings.webhook_secret.get_secret_value()
+            await insist(lambda: bot.set_webhook(url, secret_token=secret, allowed_updates=ALLOWED_UPDATES))
 
     async def _drop(self) -> None:
         """Leave all to the other processes, which took this one for dead."""
@@ -92,15 +96,11 @@ class Front:
 
     def chores(self) -> list[Coroutine[Any, Any, None]]:
         """Give what is to go on from now on."""
-        return [self._introduce(), self._prune(), self._hear()]
+        return [self._introduce(), self._prune(), *([] if self._common.settings.public_url else [self._hear()])]
 
     async def _hear(self) -> None:
-        """Have Telegram's updates come: by webhook to whichever process, by polling to one."""
-        settings, bot = self._common.settings, self._common.bot
-        if settings.public_url:
-            url, secret = f"{settings.public_url}/telegram", settings.webhook_secret.get_secret_value()
-            await insist(lambda: bot.set_webhook(url, secret_token=secret, allowed_updates=ALLOWED_UPDATES))
-        elif self._common.server:
+        """Poll Telegram for updates, in one of all processes."""
+        if self._common.server:
             from bot.leader import lead  # noqa: PLC0415  see storage.opening
 
             await lead(self._common.server, self._poll)
