@@ -74,11 +74,9 @@ def is_private(message: Message) -> bool:
 
 
 def speaker_of(message: Message) -> int:
-    """Give the id of who wrote it: a person, the channel somebody writes for, or the group's anonymous admin."""
-    channel = message.sender_chat
-    if channel is not None and channel.id != message.chat_id:
-        return channel.id  # all channels share one `from_user`
-    speaker = message.from_user or message.chat
+    """Give the id of who wrote it: a person, the channel somebody writes for, or for an anonymous admin the group."""
+    # All channels share one `from_user`, and so do the anonymous admins of all groups.
+    speaker = message.sender_chat or message.from_user or message.chat
     return speaker.id
 
 

@@ -148,11 +148,13 @@ async def test_ignored(stage: Stage) -> None:
 
 
 async def test_anonymous_admin(stage: Stage) -> None:
-    """An admin who writes as the group is served like anyone else."""
+    """An admin who writes as the group is served like anyone else, and shares no limit with those of other groups."""
     anonymous = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
     await stage.say(message(GROUP, anonymous, "/colorize", sender_chat=GROUP, **PHOTO))
     await stage.say(message(GROUP, None, "/colorize", sender_chat={"id": -5, "type": "channel"}, **PHOTO))
-    assert [job["user_id"] for job in await stage.jobs()] == [1087968824, -5]
+    other = GROUP | {"id": -200}
+    await stage.say(message(other, anonymous, "/colorize", sender_chat=other, **PHOTO))
+    assert [job["user_id"] for job in await stage.jobs()] == [GROUP["id"], -5, -200]
 
 
 async def test_topic(stage: Stage) -> None:
