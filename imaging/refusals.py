@@ -83,9 +83,10 @@ def _lacks_face(*texts: str | None) -> bool:
 
 
 def tame(text: str | None, key: str) -> str:
-    """Shorten what a provider says for our logs: without our key (some repeat it) and without URLs."""
+    """Shorten what a provider says for our logs: without our key (some repeat it), URLs, or what could forge a line."""
     safe = (text or "").replace(key, "***") if key else text or ""
-    return re.sub(r"\S+://\S+", "<URL>", safe)[:200]
+    line = "".join(char if char.isprintable() else " " for char in safe)
+    return re.sub(r"\S+://\S+", "<URL>", line)[:200]
 
 
 def retry_after(text: str | None) -> float | None:

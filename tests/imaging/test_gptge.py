@@ -1,6 +1,7 @@
 """gpt.ge's client against bodies of the seeds, served over real sockets by a vendor that misbehaves."""
 
 import asyncio
+import re
 import socket
 import time
 import traceback
@@ -106,6 +107,7 @@ async def test_another_task_than_asked_for_is_refused(vendor: Vendor, client: Gp
     [
         (says({"status": 400, "message": "size"}, 400), errors.Rejected),
         (says({"status": 401, "message": f"Invalid key {KEY}"}, 401), errors.KeyRefused),
+        (says({"status": 400, "message": "no\n[info] forged \x1b[31m"}, 400), errors.Rejected),
         (says({"status": 401, "message": "no"}), errors.KeyRefused),
         (says({"status": 402}, 402), errors.OutOfCredit),
         (says({"error": {"code": "insufficient_user_quota"}}, 403), errors.OutOfCredit),
@@ -136,6 +138,7 @@ async def test_refused_posts(vendor: Vendor, client: GptGe, behaviour: Behaviour
     logged = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     assert KEY not in logged
     assert vendor.url not in logged
+    assert not re.search(r"\n\[info\]|\x1b", logged)
     assert vendor.count("POST") == 1
 
 
