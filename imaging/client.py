@@ -25,6 +25,7 @@ SYNC_SECONDS: Final = 90.0
 
 NO_SUCH_TASK: Final = "00000000-0000-0000-0000-000000000000"
 OK: Final = 200
+_REDIRECTS: Final = range(300, 400)
 _LONGEST_ID: Final = 200
 
 
@@ -97,12 +98,13 @@ class HttpProvider(ABC):
         return self._task(operation, answer, task_id)
 
     async def check(self) -> None:
-        """Ask for a task that cannot exist: 404 means that the key is good. Raises KeyRefused, Unavailable."""
+        """Ask for a task that cannot exist: 404 means that the key is good. Raises ProviderError otherwise."""
         answer = await self._ask("GET", self._query_path(None, NO_SUCH_TASK))
         try:
             self._complain(answer, unknown=TaskLost)
         except (TaskLost, Rejected):
-            return
+            if answer.status in _REDIRECTS:  # by whoever has the address now, and knows no key
+                raise
 
     async def fetch(self, task: Task) -> Result:
         """Download what a done task made; the caller closes it. Raises ResultLost, Unavailable."""

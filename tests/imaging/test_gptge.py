@@ -201,6 +201,9 @@ async def test_check_reads_404_as_a_good_key(vendor: Vendor, client: GptGe) -> N
     await client.check()
     with pytest.raises(errors.KeyRefused):
         await client.check()
+    vendor.will("GET", says(b"", 302, {"Location": "https://elsewhere.example/"}))
+    with pytest.raises(errors.Rejected):
+        await client.check()
 
 
 async def test_an_upload_is_rewound(vendor: Vendor, client: GptGe) -> None:
