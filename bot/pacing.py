@@ -49,8 +49,9 @@ class Gate(Protocol):
 class Pacer(BaseRateLimiter[int]):
     """A rate limiter for python-telegram-bot; `rate` is calls a second over all chats. The clock is the loop's.
 
-    A RetryAfter stops its own chat only, and the call is made again. COURTESIES are dropped, not
-    queued, when a chat is busy. `rate_limit_args` may be RESULT, MESSAGE, SMALL or AT_ONCE to overrule the priority.
+    A RetryAfter stops its own chat only, and the call is made again. COURTESIES are dropped, not queued, when a chat
+    is busy, and what goes AT_ONCE when it is stopped. `rate_limit_args` may be RESULT, MESSAGE, SMALL or AT_ONCE to
+    overrule the priority.
     With a `gate` it has the last word: the best call whose turn has come here asks it, one call after the other.
     """
 
@@ -95,10 +96,11 @@ class Pacer(BaseRateLimiter[int]):
     ) -> bool | JSONDict | list[JSONDict]:
         """Make the call when its turn comes; raises what it raises, RetryAfter only after TRIES attempts."""
         priority = priority_of(endpoint, data)
-        if priority is None or rate_limit_args == AT_ONCE:
+        if priority is None:
             return await callback(*args, **kwargs)
         chat = self._chat(data["chat_id"])
-        if endpoint in COURTESIES and not await self._takes_action(chat):
+        courtesy = endpoint in COURTESIES or rate_limit_args == AT_ONCE
+        if courtesy and not await self._takes(chat, at_once=rate_limit_args == AT_ONCE):
             return True
         priority = priority if rate_limit_args is None else rate_limit_args
         slots = len(data["media"]) if endpoint == "sendMediaGroup" else 1
@@ -107,7 +109,7 @@ class Pacer(BaseRateLimiter[int]):
         try:
             while True:
                 attempt += 1
-                if endpoint not in COURTESIES:
+                if not courtesy:
                     await self._turn(chat, priority, number, slots)
                 try:
                     return await callback(*args, **kwargs)
@@ -115,7 +117,7 @@ class Pacer(BaseRateLimiter[int]):
                     delay = chat.block(error, endpoint)
                     if self._gate:
                         await self._gate.hold(chat.limit().name, delay)
-                    if endpoint in COURTESIES:
+                    if courtesy:
                         return True
                     if attempt == TRIES:
                         raise
@@ -134,9 +136,11 @@ class Pacer(BaseRateLimiter[int]):
             self._chats[text] = Chat(text, group=text.startswith(("-", "@")))
         return self._chats[text]
 
-    async def _takes_action(self, chat: Chat) -> bool:
-        """Tell whether a chat action may go: nothing waits, and both windows keep a slot for a result."""
+    async def _takes(self, chat: Chat, *, at_once: bool) -> bool:
+        """Tell whether a courtesy may go: nothing waits, and both windows keep a slot for a result."""
         now = asyncio.get_running_loop().time()
+        if at_once:
+            return chat.blocked_until <= now
         tight = chat.queue or self._ready or chat.blocked_until > now or chat.all.free_at(now, 2) > now
         if tight or self._all.free_at(now, 2) > now:
             return False

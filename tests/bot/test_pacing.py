@@ -181,6 +181,24 @@ def test_what_a_finger_paces_goes_at_once() -> None:
     run(story())
 
 
+def test_what_a_finger_paces_obeys_a_429() -> None:
+    """While Telegram asks for patience a screen is left as it is, whichever call it refused."""
+
+    async def story() -> None:
+        telegram = Telegram()
+        for refused, lift in (("sendPhoto", None), ("editMessageText", AT_ONCE)):
+            telegram.made.clear()
+            telegram.flooded[ALICE] = [30.0]
+            first = asyncio.create_task(telegram.call(refused, ALICE, lift=lift))
+            await asyncio.sleep(1)
+            assert await telegram.call("editMessageText", ALICE, lift=AT_ONCE) is True
+            assert len(telegram.made) == 1
+            await asyncio.gather(first, asyncio.sleep(30))
+            assert await telegram.call("editMessageText", ALICE, lift=AT_ONCE) is False
+
+    run(story())
+
+
 def test_edits_never_starve_a_result() -> None:
     """With edits queued without end, a result goes at once: edits leave it a slot and never pass it."""
 
