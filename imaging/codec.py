@@ -7,7 +7,7 @@ import re
 import struct
 import threading
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 MAX_SIDE: Final = 4096  # pixels; what the providers take (seed 001)
 MAX_BYTES: Final = 20 * 2**20  # likewise
-MAX_PIXELS: Final = 80_000_000  # what we open at all: 240 MB as RGB; phones make 50 million
+# What we open at all: a JPEG is decoded smaller, to 210 MB in memory; others, a WebP twice over, to 600 MB at most.
+MAX_PIXELS: Final = {"jpg": 80_000_000, "avif": 40_000_000, "webp": 25_000_000}
+MAX_OTHER: Final = 50_000_000  # pixels; phones make as many
 MAX_INPUT: Final = 50 * 2**20  # bytes that we convert; a local Bot API server hands over up to 2000 MB
 QUALITY: Final = 92  # JPEG: past it files grow and nobody sees why
 
@@ -44,9 +46,11 @@ _HEAD: Final = re.compile(
 _BROKEN: Final = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, RuntimeError)
 _BROKEN_TOO: Final = (struct.error, zlib.error, AttributeError)
 _BOMBS: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_SCALABLE: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "F", "I"})  # there is a mean of two pixels
 _turn = threading.Lock()  # one picture decoded at a time: many large ones at once stay in bounded memory
 
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own check stands before ours, also for formats it opens by itself
+# Pillow's own check stands before ours, also for formats it opens by itself.
+Image.MAX_IMAGE_PIXELS = max(MAX_PIXELS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,10 @@ def decode(source: bytes | BinaryIO, *, max_side: int | None = None) -> Image.Im
         if max_side:
             image.draft(None, (max_side, max_side))  # a JPEG is then decoded smaller, in a fraction of the memory
         image.load()
-        picture = to_srgb(_upright(image))
+        _turn_upright(image)
+        if max_side and image.mode in _SCALABLE:  # the sooner, the fewer pixels are copied, and copied again
+            image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        picture = to_srgb(image)
     if max_side and max(picture.size) > max_side:
         picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     return picture
@@ -215,13 +222,14 @@ def _opened(file: BinaryIO) -> Iterator[tuple[str, Image.Image]]:
         raise NotAPicture("unknown first bytes")
     if kind == "heic":
         _learn_heic()
+    limit = MAX_PIXELS.get(kind, MAX_OTHER)
     try:
         with Image.open(file, formats=[_PILLOW.get(kind, kind.upper())]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise PictureTooLarge(f"{image.size}", megapixels=MAX_PIXELS // 10**6)
+            if image.width * image.height > limit:
+                raise PictureTooLarge(f"{image.size}", megapixels=limit // 10**6)
             yield kind, image
     except _BOMBS as error:
-        raise PictureTooLarge("far too many pixels", megapixels=MAX_PIXELS // 10**6) from error
+        raise PictureTooLarge("far too many pixels", megapixels=limit // 10**6) from error
     except (*_BROKEN, *_BROKEN_TOO) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the disk's fault, not the picture's
@@ -235,11 +243,9 @@ def _learn_heic() -> None:
     register_heif_opener()
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except (*_BROKEN, *_BROKEN_TOO):
-        return image  # broken EXIF is no reason to refuse a photo
+def _turn_upright(image: Image.Image) -> None:
+    with suppress(*_BROKEN, *_BROKEN_TOO):  # broken EXIF is no reason to refuse a photo
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _ends_well(file: BinaryIO, kind: str) -> bool:

@@ -151,7 +151,34 @@ def test_pixels_past_all_measure_are_refused_without_pillows_warning(monkeypatch
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     with pytest.raises(PictureTooLarge) as refused:
         codec.inspect(io.BytesIO(png_header(20_000, 20_000)))
-    assert refused.value.params == {"megapixels": 80}
+    assert refused.value.params == {"megapixels": 50}
+
+
+@pytest.mark.parametrize(("kind", "megapixels"), [("PNG", 50), ("HEIF", 50), ("WEBP", 25), ("AVIF", 40), ("JPEG", 80)])
+def test_how_many_pixels_depends_on_what_they_take(monkeypatch: pytest.MonkeyPatch, kind: str, megapixels: int) -> None:
+    """Only a JPEG is decoded smaller: of others a file of a few bytes could fill the memory that the bot may have."""
+    for name, limit in (("MAX_PIXELS", {one: n // 10**4 for one, n in codec.MAX_PIXELS.items()}), ("MAX_OTHER", 5_000)):
+        monkeypatch.setattr(codec, name, limit)
+    codec.inspect(saved(photo(megapixels, 100), kind))
+    with pytest.raises(PictureTooLarge):
+        codec.inspect(saved(photo(megapixels, 102), kind))
+
+
+def test_a_large_picture_is_not_copied_whole() -> None:
+    """What is shrunk to less than half has its pixels in memory once, here 64 MB, and nothing else as large."""
+    script = """
+import io, pathlib, sys
+from imaging import codec
+def peak():  # getrusage would count what this process was before it began
+    return int(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
+large = io.BytesIO(sys.stdin.buffer.read())
+before = peak()
+codec.decode(large, max_side=1024)
+print(peak() - before)
+"""
+    large = saved(photo(4000, 4000), "PNG").getvalue()
+    done = subprocess.run([sys.executable, "-c", script], input=large, capture_output=True, check=True)
+    assert int(done.stdout) < 100
 
 
 def test_input_past_all_measure_is_refused() -> None:
