@@ -18,7 +18,9 @@ from storage.database import Connection
 from storage.ledger import Terms
 
 STARS = "XTR"
-PAGE = 20
+PAGE = 10
+"""Payments that /payments lists: with their charge ids more would not fit into a message."""
+
 log = structlog.get_logger()
 
 

@@ -21,8 +21,8 @@ _LOCALES = Path(__file__).with_name("locales")
 SORRY = "error_unexpected"
 Param = str | int | datetime | timedelta
 
-LONGEST_QUOTE = 100
-"""Characters quoted of anything a person typed."""
+LONGEST_QUOTE = 255
+"""Characters quoted of anything; a receipt's charge id has well over 128, and whoever sends it back needs all of it."""
 
 # Unicode's isolates keep a Latin word inside a right-to-left sentence from pulling its neighbours along.
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"

@@ -223,3 +223,21 @@ async def test_admin_never_came() -> None:
     wire = Shy()
     await publish_commands(Bot("99:token", request=wire, get_updates_request=wire), WORDS, [1, 2])
     assert [call["scope"].get("chat_id") for _, call in wire.calls[-2:]] == [1, 2]
+
+
+@pytest.mark.parametrize("language", WORDS.languages)
+async def test_charge_ids_of_full_length(stage: Stage, language: str) -> None:
+    """Telegram's charge ids have well over a hundred characters: a receipt holds all of one, /payments many."""
+    for number_ in range(22):
+        charge = f"stx{number_:0>140}"
+        paid = {
+            "currency": "XTR",
+            "total_amount": 1000,
+            "invoice_payload": "1:7:1000:1000",
+            "telegram_payment_charge_id": charge,
+            "provider_payment_charge_id": "p",
+        }
+        assert charge in await stage.say(message(PRIVATE, ANNA, successful_payment=paid))
+    listed = await stage.say(message(ADMINS_CHAT, ADMIN | {"language_code": language}, "/payments"))
+    assert charge in listed
+    assert len(listed) <= 4096
