@@ -26,12 +26,15 @@ Order = Callable[[Message, Context], Awaitable[None]]
 
 
 def for_admins(command: Order) -> _Handler:
-    """Let only admins through; everyone else is told that it isn't theirs, and nothing more."""
+    """Let only admins through; everyone else is told that it isn't theirs, and nothing more.
+
+    What an admin forwards is somebody else's order.
+    """
 
     async def guarded(update: Update, context: Context) -> None:
         if update.message is None:
             return
-        if is_admin(update, context):
+        if is_admin(update, context) and update.message.forward_origin is None:
             await command(update.message, context)
         else:
             await context.reply(update.message, context.say("admin_only"))

@@ -30,6 +30,15 @@ async def test_not_an_admin(stage: Stage, text: str, chat: dict[str, object]) ->
     assert (standing.allowance, standing.bought) == (10, 0)
 
 
+async def test_a_forwarded_order_is_somebody_elses(stage: Stage) -> None:
+    """Whoever gets an admin to forward "/grant …" to the bot gets nothing."""
+    origin = {"type": "user", "date": 1, "sender_user": ANNA}
+    order = message(ADMINS_CHAT, ADMIN, "/grant 7 1000", forward_origin=origin)
+    assert await stage.say(order) == WORDS.say("en", "admin_only")
+    async with stage.db.read() as conn:
+        assert (await quota(conn, 7, Terms(10))).granted == 0
+
+
 @pytest.mark.parametrize(
     ("text", "allowance"),
     [("here 3", 3), ("-100 0", 0), ("@FAMILY unlimited", None), ("here default", 10), ("here ۲۵", 25)],
