@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HEAD = "0002"
 
+SILENCE = "5s"
+"""After so long without a statement a process that froze on its way up makes room for the others."""
+
 
 class SchemaError(RuntimeError):
     """The database's schema is not one this program can use."""
@@ -45,6 +48,7 @@ def bring_up_server(url: sa.URL, *, upgrade: bool) -> None:
     try:
         with engine.begin() as connection:
             if upgrade:
+                connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{SILENCE}'")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('darkroom schema'))")
             found = None
             if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar():

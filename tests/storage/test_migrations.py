@@ -3,8 +3,11 @@
 import multiprocessing
 import os
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -172,6 +175,32 @@ def test_killed_in_the_middle(place: Place) -> None:
     assert place.schema() == {}
     place.bring_up()
     assert any("spending" in name for name in place.schema())
+
+
+def test_frozen_in_the_middle(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that freezes while it brings the schema up keeps no other from starting."""
+    monkeypatch.setattr(migrations, "SILENCE", "200ms")
+    place = Place(postgres.create("frozen"))
+    frozen, thawed = threading.Event(), threading.Event()
+
+    def freeze(*arguments: Any) -> None:
+        if "spending" in arguments[2] and not frozen.is_set():
+            frozen.set()
+            thawed.wait(20)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", freeze)
+    try:
+        with ThreadPoolExecutor() as threads:
+            first = threads.submit(place.bring_up)
+            assert frozen.wait(20)
+            threads.submit(place.bring_up).result(10)
+            thawed.set()
+            assert isinstance(first.exception(10), sa.exc.DBAPIError)
+    finally:
+        thawed.set()
+        sa.event.remove(sa.Engine, "before_cursor_execute", freeze)
+    place.bring_up(upgrade=False)
+    postgres.drop("frozen")
 
 
 def test_two_processes_start_at_once(server_url: str, postgres: Server) -> None:
