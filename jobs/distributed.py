@@ -7,6 +7,7 @@ queue at the end when these are done: so a chat with fifty photos delays nobody 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import procrastinate
@@ -95,7 +96,10 @@ class DistributedDispatch:
             if busy and busy + len(request) > self._chat_limit:
                 break
             busy += len(request)
-            call = await self._work_on.configure(connection=conn.raw).defer_async(job_id=request[0])
+            try:
+                call = await self._work_on.configure(connection=conn.raw).defer_async(job_id=request[0])
+            except procrastinate.exceptions.ConnectorException as error:
+                raise error.__cause__ or error from None  # the driver's, after which the transaction is done again
             for job_id in request:
                 await rows.hand_out(conn, job_id, call)
 
@@ -118,7 +122,8 @@ class DistributedDispatch:
         call = await self._db.transact(lambda conn: rows.set_stop(conn, job_id, wanted=True))
         if call is None:
             return False
-        await self._queue.job_manager.cancel_job_by_id_async(call, abort=True)
+        with suppress(procrastinate.exceptions.ConnectorException):  # its owner sees the mark at its next beat
+            await self._queue.job_manager.cancel_job_by_id_async(call, abort=True)
         for _ in range(int(CANCEL_SECONDS / LOOK_SECONDS)):
             row = await self._db.look(lambda conn: rows.get(conn, job_id))
             if row is None or row["state"] in ENDED or not row["stop"]:

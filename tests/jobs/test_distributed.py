@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -27,6 +28,10 @@ COSTS = {"colorize": 1, "cutout": 2}
 _first = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
 _age = sa.update(tables.processes).where(tables.processes.c.id == sa.bindparam("me")).values(beat_at=0)
 _calls = sa.table("procrastinate_jobs", sa.column("id"))
+_cut = sa.text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE wait_event = 'relation' AND query ~ 'procrastinate_(defer|cancel)_job'"
+)
 _workers = sa.select(sa.table("procrastinate_workers", sa.column("id")).c.id)
 
 
@@ -162,6 +167,38 @@ async def test_both_or_neither(town: Town) -> None:
         await front.db.transact(fail)
     assert await all_told(front)
     assert await _no_calls(front)
+
+
+async def test_cut_off_while_a_job_is_handed_out(town: Town, server_url: str) -> None:
+    """A photo is accepted although the server ends the session while procrastinate writes its call."""
+    front = await town.replica(working=False)
+    async with await psycopg.AsyncConnection.connect(server_url) as other:
+        await other.execute("LOCK procrastinate_jobs IN SHARE MODE")
+        accepting = asyncio.create_task(front.accept(request()))
+        await until(lambda: _cut_off(front))
+        await other.rollback()
+    (job,) = await accepting
+    assert (await front.job(job))["owner"] == 0
+
+
+async def _cut_off(replica: Replica) -> bool:
+    """End the session that waits to hand out or to abort a call, once there is one."""
+    return bool(await replica.db.look(lambda conn: conn.all(_cut)))
+
+
+async def test_cut_off_while_a_call_is_aborted(town: Town, server_url: str) -> None:
+    """A photo that another process works on is stopped although the server ends the session that aborts its call."""
+    front, worker = await town.replica(working=False), await town.replica(working=True)
+    town.provider.up.clear()
+    (job,) = await front.accept(request())
+    await until(lambda: town.provider.at_once == 1)
+    async with await psycopg.AsyncConnection.connect(server_url) as other:
+        await other.execute("LOCK procrastinate_jobs IN SHARE MODE")
+        stopping = asyncio.create_task(front.desk.cancel(job))
+        await until(lambda: _cut_off(front))
+        await other.rollback()
+    await worker.dispatch.sweep()
+    assert await stopping
 
 
 async def test_four_of_a_chat_and_others_in_between(town: Town) -> None:
