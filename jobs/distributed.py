@@ -123,7 +123,7 @@ class DistributedDispatch:
         if call is None:
             return False
         with suppress(procrastinate.exceptions.ConnectorException):  # its owner sees the mark at its next beat
-            await self._queue.job_manager.cancel_job_by_id_async(call, abort=True)
+            await self._queue.job_manager.cancel_job_by_id_async(call, abort=True, delete_job=True)
         for _ in range(int(CANCEL_SECONDS / LOOK_SECONDS)):
             row = await self._db.look(lambda conn: rows.get(conn, job_id))
             if row is None or row["state"] in ENDED or not row["stop"]:

@@ -313,6 +313,35 @@ async def test_cancel_twice_at_once(town: Town) -> None:
     assert await pressing
 
 
+async def test_cancel_what_is_handed_out_again(town: Town) -> None:
+    """A job that its process leaves and that is handed out anew at the moment of the press is not lost: it ends."""
+    front, leaving = await town.replica(working=False), await town.replica(working=False)
+    (job,) = await front.accept(request())
+    await leaving.db.transact(lambda conn: rows.take(conn, job, leaving.membership.id))
+    await leaving.db.transact(lambda conn: conn.all(sa.delete(_calls)))
+    async with leaving.db.begin() as conn:
+        await processes.leave(conn, leaving.membership.id)
+        await leaving.dispatch.admit(conn, 7)
+        pressing = asyncio.create_task(front.desk.cancel(job))
+        await until(lambda: _waiting(front))
+    await pressing
+    town.provider.up.clear()
+    worker = await town.replica(working=True)
+
+    async def over() -> bool:
+        await worker.dispatch.sweep()
+        return await all_told(front)
+
+    await until(over)
+    assert (await front.job(job))["state"] == "cancelled"
+
+
+async def _waiting(replica: Replica) -> bool:
+    """Tell whether somebody waits for another's transaction."""
+    waits = sa.text("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'")
+    return bool(await replica.db.look(lambda conn: conn.all(waits)))
+
+
 async def test_busy_chats_keep_nobody_waiting(town: Town) -> None:
     """However many chats have more photos than may be worked on at a time, what a dead process left has its turn."""
     front = await town.replica(working=False)
