@@ -71,10 +71,15 @@ class Albums:
                 await self.check(job_id)
 
     async def check(self, job_id: int) -> None:
-        """Send the album of a job if nothing of it is missing any more."""
+        """Send the album of a job if nothing of it is missing any more.
+
+        Raises SupersededError when another process has pictures of it that were this one's.
+        """
         album = await self._db.look(lambda conn: rows.together(conn, job_id))
         if not all(row["told"] or row["id"] in self._here for row in album):
             return
+        if any(row["id"] in self._here and row["epoch"] != self._here[row["id"]].job.epoch for row in album):
+            raise SupersededError(job_id)
         # As the rows have it now: the chat may have moved meanwhile.
         pieces = {
             number: replace(self._here.pop(row["id"]), job=Job.of(row))

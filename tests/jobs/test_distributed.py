@@ -302,6 +302,24 @@ async def test_album_stays_together(town: Town) -> None:
     assert town.telegram.albums == [list(made)]
 
 
+async def test_album_of_another(town: Town) -> None:
+    """Pictures of an album that have another owner by now are neither sent nor paid by whoever still holds them."""
+    front, other = await town.replica(working=False), await town.replica(working=False)
+    made = await front.accept(*(request(place=place, album=5) for place in range(3)))
+    await front.db.transact(lambda conn: rows.seize(conn, made[2], front.membership.id))
+    worker = await town.replica(working=True)
+    await until(lambda: _held(worker, *made[:2]))
+    await worker.forgotten()
+    for job in made[:2]:
+        await other.db.transact(lambda conn, job=job: rows.seize(conn, job, other.membership.id))  # type: ignore[misc]  # mypy cannot type a lambda's default
+    assert await front.runner.cancel(made[2])
+    with pytest.raises(SupersededError):
+        await worker.runner.check_albums()
+    await worker.dispatch.abandon()
+    assert town.telegram.sent == []
+    assert [(await front.job(job))["state"] for job in made[:2]] == ["delivering", "delivering"]
+
+
 async def test_cancel_twice_at_once(town: Town) -> None:
     """A second press, while another process cancels what nobody was handed yet, finds it cancelled."""
     front, other = await town.replica(working=False), await town.replica(working=False)
