@@ -82,6 +82,8 @@ class Intake:
     async def claim(self) -> None:
         """Queue what nobody handles: left by a process that ended, or by this one in trouble with the database."""
         async with self._turn:
+            if not self._open:
+                return  # it beats to its very end
             whose = self._whose()
             found = await self._db.persist(lambda conn: inbox.claim(conn, known=self._under_way, **whose))
             if found:
@@ -156,8 +158,9 @@ class Intake:
             await self._marking
         self.drop()
         if self._db.on_server:
-            me = self._me.id
-            await self._db.persist(lambda conn: inbox.release(conn, me))
+            async with self._turn:  # after a claim that has begun
+                me = self._me.id
+                await self._db.persist(lambda conn: inbox.release(conn, me))
 
 
 class Processor(BaseUpdateProcessor):

@@ -202,7 +202,7 @@ async def test_its_own_heir(server_url: str) -> None:
 
 
 async def test_a_clean_end_hands_over(server_url: str) -> None:
-    """Who stops lets go of what it has not begun, without anybody having to wait for its lease."""
+    """Who stops lets go of what it has not begun, and takes nothing at its last beats: nobody waits for its lease."""
     ledger = Ledger()
     ledger.gates = {1: asyncio.Event()}
     async with replicas(server_url, 2, ledger) as (ann, ben):
@@ -211,6 +211,7 @@ async def test_a_clean_end_hands_over(server_url: str) -> None:
             await asyncio.sleep(0)
         await ann.processor.cut_short()
         await ann.intake.close()
+        await ann.intake.claim()
         ledger.gates.clear()
         await ben.intake.claim()
         await ledger.until(2)
