@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from storage.clock import moment
 from storage.database import Connection, Row
 from storage.tables import actions, blocks, paces, pauses
 
 _block = insert(blocks).on_conflict_do_nothing()
 _unblock = sa.delete(blocks).where(blocks.c.id == sa.bindparam("who"))
 _blocked = sa.select(blocks.c.id).where(blocks.c.id.in_([sa.bindparam("one"), sa.bindparam("other")]))
-_pace = sa.select(paces.c.until).where(paces.c.user_id == sa.bindparam("person"))
+_until = sa.select(paces.c.until).where(paces.c.user_id == sa.bindparam("person")).scalar_subquery()
+_pace = sa.select(moment().label("now"), _until.label("until"))
 _slow = insert(paces)
 _slow = _slow.on_conflict_do_update(index_elements=["user_id"], set_={"until": _slow.excluded.until})
 _note = insert(actions).on_conflict_do_nothing()
@@ -34,13 +36,17 @@ class Rate:
 async def wait_of(conn: Connection, user_id: int, rate: Rate, now: float | None = None) -> float:
     """Take a place at the person's rate and give 0, or give the seconds to wait for one.
 
-    One number a person suffices: the moment when what was sent would be done at the steady rate.
+    One number a person suffices: the moment when what was sent would be done at the steady rate. `now` is what the
+    database's clock says.
     """
-    now = time.time() if now is None else now
     await conn.lock(f"person {user_id}")
     row = await conn.one(_pace, person=user_id)
-    until = max(row["until"] if row else 0.0, now) + rate.seconds / rate.burst
-    if until > now + rate.seconds * (1 + 1e-9):
+    assert row is not None  # noqa: S101  it has no WHERE
+    now = row["now"] if now is None else now
+    most = now + rate.seconds * (1 + 1e-9)
+    until = max(row["until"] or 0.0, now)
+    until = (until if until <= most else now) + rate.seconds / rate.burst  # above: the clock was set back
+    if until > most:
         return float(until - now - rate.seconds)
     await conn.all(_slow, user_id=user_id, until=until)
     return 0.0

@@ -52,6 +52,18 @@ async def test_a_burst_then_a_steady_rate(db: Database) -> None:
         assert [await people.wait_of(conn, 1, rate, now=9000.0) for _ in range(4)] == [0, 0, 0, 20]
 
 
+async def test_a_rate_by_the_clock_of_the_database(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the process may be wrong, and differ from another's; one that was set back stops nobody for long."""
+    rate = people.Rate(1, 60.0)
+    async with db.begin() as conn:
+        with monkeypatch.context() as patched:
+            patched.setattr("time.time", lambda: 9e9)
+            assert await people.wait_of(conn, 1, rate) == 0
+        assert await people.wait_of(conn, 1, rate) == pytest.approx(60, abs=5)
+        assert await people.wait_of(conn, 1, rate, now=1000.0) == 0
+        assert await people.wait_of(conn, 1, rate, now=1000.0) == 60
+
+
 async def test_blocks_pauses_and_the_log(db: Database) -> None:
     """What an admin did stays done, and stands in the log once."""
     async with db.begin() as conn:
