@@ -94,7 +94,7 @@ class Membership:
 
     def owns(self, row: Row) -> bool:
         """Tell whether a job is this process's."""
-        return bool(row["owner"] == self.id)
+        return bool(row["owner"] == self.id != 0)  # 0 has what nobody took yet
 
     async def sure(self) -> None:
         """Return when nobody can take this process for dead. Raises SupersededError when somebody did."""

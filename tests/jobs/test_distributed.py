@@ -430,6 +430,15 @@ async def _taken_over(replica: Replica) -> bool:
     return replica.local.working == 1
 
 
+async def test_between_two_lives(town: Town) -> None:
+    """A process that was buried works on nothing before it has a new id, not even on what all may take."""
+    front, buried = await town.replica(working=False), await town.replica(working=False)
+    (job,) = await front.accept(request())
+    buried.membership.id = 0
+    assert await buried.runner.work(job) is None
+    assert town.provider.uploads == []
+
+
 async def test_epoch_fences(town: Town) -> None:
     """A write with an epoch that is over changes nothing and says so."""
     front = await town.replica(working=False)
