@@ -83,8 +83,7 @@ async def pictures_of(context: Context, message: Message) -> list[Placed]:
     """Give the pictures of the album that a message belongs to, in their order, as far as the bot has seen them."""
     if message.media_group_id is None:
         return []
-    async with context.house.db.read() as conn:
-        return await _pictures(conn, (message.chat_id, message.media_group_id))
+    return await context.house.db.look(partial(_pictures, key=(message.chat_id, message.media_group_id)))
 
 
 async def _pictures(conn: Connection, key: AlbumKey) -> list[Placed]:

@@ -31,8 +31,7 @@ async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
     if refused.code == "person_cap":
         return context.say("refused_person_cap") + more
     house = context.house
-    async with house.db.read() as conn:
-        quota = await ledger.quota(conn, chat_id, house.terms)
+    quota = await house.db.look(lambda conn: ledger.quota(conn, chat_id, house.terms))
     if quota.allowance == 0 and not quota.lasting:
         return context.say("refused_quota_none") + more
     if not quota.left:

@@ -145,8 +145,7 @@ async def photo(update: Update, context: Context) -> None:
     if message is None or picture is None or command_in(message):
         return
     person = speaker_of(message)
-    async with context.house.db.read() as conn:
-        expected = await chats.expected(conn, message.chat_id, person)
+    expected = await context.house.db.look(lambda conn: chats.expected(conn, message.chat_id, person))
     wish = Wish(load(expected.operation, expected.options), expected.fresh) if expected else None
     if message.media_group_id:
         await gather(update, context, message, picture, wish, awaited=True)
@@ -170,8 +169,8 @@ async def something_else(update: Update, context: Context) -> None:
     if not is_private(message):
         if answered is None or answered.from_user is None or answered.from_user.id != context.bot.id:
             return
-        async with context.house.db.read() as conn:
-            expected = await chats.expected(conn, message.chat_id, speaker_of(message))
+        here = (message.chat_id, speaker_of(message))
+        expected = await context.house.db.look(lambda conn: chats.expected(conn, *here))
         if expected is None or expected.prompt_id != answered.message_id:
             return
     await context.reply(message, context.say("send_a_photo"))
@@ -186,8 +185,7 @@ async def _link_taken(context: Context, message: Message) -> bool:
     if link is None:
         return False
     person = speaker_of(message)
-    async with context.house.db.read() as conn:
-        expected = await chats.expected(conn, message.chat_id, person)
+    expected = await context.house.db.look(lambda conn: chats.expected(conn, message.chat_id, person))
     if expected is None:
         return False
     wish = Wish(load(expected.operation, expected.options), expected.fresh)

@@ -55,8 +55,9 @@ class Pressed:
     async def row(self, context: Context) -> Row:
         """Give the job that the first argument names, as it stands in the database. Raises StaleError."""
         number = self.press.first
-        async with context.house.db.read() as conn:
-            row = await rows.get(conn, int(number)) if _NUMBER.fullmatch(number) else None
+        if not _NUMBER.fullmatch(number):
+            raise StaleError
+        row = await context.house.db.look(lambda conn: rows.get(conn, int(number)))
         if row is None or row["chat_id"] != self.message.chat_id:
             raise StaleError
         return row

@@ -85,8 +85,8 @@ async def stop(update: Update, context: Context) -> None:
     query = update.callback_query
     if query is None or query.data is None or not isinstance(query.message, Message):
         return
-    async with context.house.db.read() as conn:
-        row = await rows.get(conn, int(query.data.partition(":")[2]))
+    number = int(query.data.partition(":")[2])
+    row = await context.house.db.look(lambda conn: rows.get(conn, number))
     if row is None or row["chat_id"] != query.message.chat_id:
         toast = context.say("press_too_old")
     elif row["user_id"] != query.from_user.id and not await is_admin_of(

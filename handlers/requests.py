@@ -87,8 +87,8 @@ async def some(update: Update, context: Context) -> None:
     query = update.callback_query
     if query is None or query.data is None or not isinstance(query.message, Message):
         return
-    async with context.house.db.read() as conn:
-        offer = await albums.offered(conn, int(query.data.partition(":")[2]))
+    number = int(query.data.partition(":")[2])
+    offer = await context.house.db.look(lambda conn: albums.offered(conn, number))
     if offer is None or offer["chat_id"] != query.message.chat_id:
         toast: str | None = context.say("press_too_old")
     elif offer["user_id"] != query.from_user.id and not await is_admin_of(

@@ -1,8 +1,9 @@
-"""A COMMIT whose answer was lost: the transaction is done again, and people hear what they would have heard."""
+"""A session that the server ends: all is done again, even if only COMMIT's answer was lost, and nobody hears of it."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -98,3 +99,20 @@ async def test_a_group_that_moves(bot: Replica) -> None:
     async with bot.db.read() as conn:
         assert (await ledger.quota(conn, -100, TERMS)).granted == 9
         assert (await ledger.quota(conn, -5, TERMS)).granted == 0
+
+
+CUT = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'relation'")
+
+
+async def test_cut_off_while_a_photo_is_looked_at(server_url: str) -> None:
+    """A photo gets its menu although the server ends the session on which we look up whether we asked for it."""
+    async with replicas(server_url, 1) as (bot,), await psycopg.AsyncConnection.connect(server_url) as other:
+        await other.execute("LOCK expectations")
+        await bot.take(message(PRIVATE, ANNA, **PHOTO))
+        async with asyncio.timeout(10):
+            while not await bot.db.look(lambda conn: conn.all(CUT)):
+                await asyncio.sleep(0.01)
+        await other.rollback()
+        await bot.until_handled()
+        (menu,) = bot.wire.sent()
+        assert "reply_markup" in menu
