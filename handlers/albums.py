@@ -173,8 +173,10 @@ async def _do_wish(context: Context, message: Message, whole: _Whole) -> None:
     if whole.jobs:
         await _join(context, message, whole, wish)
     elif wish:
-        source = _source(row["group_id"])
-        await submit(context, message, make_requests(context, message, person, source, pictures, wish))
+        requests = make_requests(context, message, person, _source(row["group_id"]), pictures, wish)
+        # A single one, too, by its number: another process may be at it together with one that came meanwhile.
+        requests = [request.at(placed.message_id) for request, placed in zip(requests, pictures, strict=True)]
+        await submit(context, message, requests)
     elif is_private(message):
         largest = max((one.picture for one in pictures), key=lambda one: max(one.width or 0, one.height or 0))
         await context.reply(message, menu_words(context.say, largest), menu(context.say, person, largest))

@@ -13,7 +13,7 @@ from handlers.albums import complete_overdue
 from storage import albums, chats
 from storage.tables import albums as rows
 from tests.bot.replicas import Replica, replicas
-from tests.databases import path, raw, template, url
+from tests.databases import path, raw, reached, template, url
 from tests.handlers.telegram_wire import ANNA, BORIS, GROUP, PHOTO, PRIVATE, message
 
 __all__ = ["path", "template", "url"]
@@ -100,7 +100,22 @@ async def test_a_late_picture_joins(url: str) -> None:
             await one.until_complete()
         made = await one.jobs()
         assert [job["operation"] for job in made] == ["enhance", "enhance", "colorize"]
-        assert [job["place"] for job in made] == [0, made[1]["reply_to"], made[2]["reply_to"]]
+        assert [job["place"] for job in made] == [job["reply_to"] for job in made]
+
+
+async def test_a_picture_that_came_while_the_first_was_taken(server_url: str) -> None:
+    """However slow the database is: two processes complete the album at once, and each picture is one job."""
+    async with replicas(server_url, 2) as (one, other), reached(server_url) as db:
+        sent = [picture("/enhance 1"), picture()]
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        async with db.begin() as conn:
+            await conn.lock("chat 7")  # which either needs to write down its jobs
+            for count, (each, said) in enumerate(zip((one, other), sent, strict=True), 1):
+                await each.take(said)
+                while len(await raw(conn, waiting)) < count:
+                    await asyncio.sleep(0.01)
+        await one.until_complete()
+        assert [job["place"] for job in await one.jobs()] == [each["message_id"] for each in sent]
 
 
 async def test_its_process_dies_while_it_gathers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
