@@ -60,6 +60,7 @@ class Membership:
         self.on_beat: list[Callable[[], Awaitable[None]]] = []
         self.on_lost: list[Callable[[], Awaitable[None]]] = []
         self._beat_at = float("-inf")  # before the last beat was written, by the monotonic clock
+        self._bury_from = float("-inf")  # by the same clock
         self._again = asyncio.Event()
         self._chores: asyncio.Task[None] | None = None
 
@@ -107,6 +108,8 @@ class Membership:
     async def _beat(self) -> None:
         began, me, states = time.monotonic(), self.id, self._states()
         alive = await self._db.transact(lambda conn: processes.beat(conn, me, states))
+        if not self.fresh:  # it may have been the way to the server, and then the others are as late
+            self._bury_from = time.monotonic() + LEASE_SECONDS
         if not alive:
             log.warning("taken for dead by the others: what this process worked on is theirs", process=me)
             self.id = 0
@@ -116,11 +119,14 @@ class Membership:
         self._beat_at = began
         self._again.set()
         self._again = asyncio.Event()
-        dead = await self._db.transact(lambda conn: processes.bury(conn, LEASE_SECONDS))
-        if dead:
-            log.warning("took over from dead processes", processes=dead)
+        if time.monotonic() >= self._bury_from:
+            await self._bury()
         if self._chores is None or self._chores.done():
             self._chores = asyncio.create_task(self._do_chores())
+
+    async def _bury(self) -> None:
+        if dead := await self._db.transact(lambda conn: processes.bury(conn, LEASE_SECONDS)):
+            log.warning("took over from dead processes", processes=dead)
 
     async def _do_chores(self) -> None:
         for call in self.on_beat:

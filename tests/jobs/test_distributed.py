@@ -497,6 +497,32 @@ async def test_a_long_chore_delays_no_beat(town: Town, monkeypatch: pytest.Monke
         await _ended(beating)
 
 
+async def test_who_was_cut_off_buries_nobody(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that could not reach the server for a lease gives the others one, too: they may have fared as badly."""
+    monkeypatch.setattr("jobs.membership.LEASE_SECONDS", 0.5)
+    one, other = await town.replica(working=False), await town.replica(working=False)
+
+    async def alive() -> bool:
+        return await _registered(one, other.membership.id)
+
+    await other.db.transact(lambda conn: conn.all(_age, me=other.membership.id))
+    one.membership._beat_at -= 0.5
+    await one.membership._beat()
+    assert await alive()
+
+    async def buried() -> bool:
+        await one.membership._beat()
+        return not await alive()
+
+    await until(buried)
+
+
+async def _registered(replica: Replica, process: int) -> bool:
+    """Tell whether a process is registered."""
+    one = sa.select(tables.processes.c.id).where(tables.processes.c.id == sa.bindparam("me"))
+    return await replica.db.look(lambda conn: conn.one(one, me=process)) is not None
+
+
 async def test_stray_is_let_go(town: Town) -> None:
     """A job that a process owns but does not work on is left to the others after two beats."""
     front, worker = await town.replica(working=False), await town.replica(working=False)
