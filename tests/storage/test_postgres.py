@@ -213,6 +213,21 @@ async def test_given_up_while_the_pool_looks_for_broken_connections(
             assert await backend(one) != await backend(two)
 
 
+async def test_away_for_long(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a server was away, connections to it are not tried at ever longer intervals."""
+    monkeypatch.setattr(module, "POOL_SECONDS", 0.2)
+    async with reached(server.url("bot")) as db:
+        assert isinstance(db, module.Postgres)
+        await asyncio.to_thread(server.kill)
+        with pytest.raises(db.Error):
+            await ask_at_once(db)
+        async with asyncio.timeout(10):
+            while db.pool.get_stats()["pool_size"]:
+                await asyncio.sleep(0.01)
+        await asyncio.to_thread(server.start)
+        assert await db.persist(lambda conn: raw(conn, "SELECT 1")) == [(1,)]
+
+
 async def test_no_server_no_secret(server_url: str) -> None:
     """A server that is away, or has no such database, is named in one sentence without the password."""
     for url in ("postgresql://bot:s3cret@127.0.0.1:1/bot", server_url.rpartition("/")[0] + "/none"):
