@@ -40,10 +40,10 @@ async def test_too_many_waiting(closed_house: House) -> None:
         first = await ann.send(text="/id")
         await asyncio.gather(*(ann.send_photo(photo=photo(n), caption="/cutout") for n in range(4)))
         said = await ann.chat.wait_for_all(
-            lambda m: m.by_bot and (m.has_file or "still waiting" in m.words), count=4, after=first
+            lambda m: m.by_bot and (m.has_file or "can wait at a time" in m.words), count=4, after=first
         )
         assert any(message.has_file for message in said)
-        assert any("still waiting" in message.words for message in said)
+        assert any("can wait at a time" in message.words for message in said)
         assert await closed_house.books_balance()
 
 
