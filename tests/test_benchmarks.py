@@ -47,7 +47,7 @@ async def test_the_bot_is_measured(tmp_path: Path) -> None:
         assert running.cpu() >= before > 0
         assert seconds > 0
         running.forget_peak()
-        assert running.memory("VmHWM") >= running.memory() > 0
+        assert min(running.memory("VmHWM"), running.memory()) > 0  # two looks at what grows and shrinks meanwhile
 
 
 @linux_only
