@@ -16,6 +16,7 @@ TOKEN = "123456789:AAdarkroom-demo-token-of-no-use_0000"
 KEY = "sk-demo"
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+_PORTS: list[socket.socket] = []  # bound as long as this process lives: else the kernel may give them to others
 
 
 @asynccontextmanager
@@ -51,10 +52,12 @@ async def port_of(file: Path, child: asyncio.subprocess.Process) -> int:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Give a port that nobody listens on, and that nobody gets who does not ask for it by its number."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as whoever is to listen there does
+    one.bind(("127.0.0.1", 0))
+    _PORTS.append(one)
+    return int(one.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

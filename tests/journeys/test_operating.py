@@ -3,7 +3,6 @@
 import asyncio
 import io
 import logging
-import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -18,16 +17,9 @@ from storage import jobs
 from storage.database import Database
 from tests.journeys.conftest import House, answer
 from tests.journeys.pictures import jpeg
-from tests.journeys.stage import KEY, TOKEN
+from tests.journeys.stage import KEY, TOKEN, free_port
 
 PHOTO = jpeg("coffee", longest=160)
-
-
-def free_port() -> int:
-    """Give a port nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 async def develops(house: House, **changes: Any) -> None:

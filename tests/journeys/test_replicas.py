@@ -21,8 +21,7 @@ from sandbox.server import Sandbox
 from tests.journeys import vendor
 from tests.journeys.conftest import answer
 from tests.journeys.pictures import jpeg
-from tests.journeys.stage import KEY, START_SECONDS, TOKEN, process
-from tests.journeys.test_operating import free_port
+from tests.journeys.stage import KEY, START_SECONDS, TOKEN, free_port, process
 
 PHOTO = jpeg("coffee", longest=160)
 TAKE_OVER_SECONDS = 6.0  # 3 on a machine that has nothing else to do
