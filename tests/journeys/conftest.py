@@ -100,9 +100,13 @@ async def answer(chat: Chat, asked: Message, *, result: bool = False) -> Message
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the sandbox take what people's fingers could never ask for so fast; tests/bot shows the real pace."""
+    """Let the sandbox take what people's fingers could never ask for so fast; tests/bot shows the real pace.
+
+    And no machine is so slow that how far a photo is would be told before what comes of it; see test_progress.py.
+    """
     monkeypatch.setattr(windows, "CHAT_WINDOW", (1000, 1.0))
     monkeypatch.setattr(windows, "GROUP_WINDOW", (1000, 1.0))
+    monkeypatch.setattr("jobs.progress.AFTER_SECONDS", 600.0)
 
 
 @pytest.fixture
