@@ -439,6 +439,34 @@ async def test_between_two_lives(town: Town) -> None:
     assert town.provider.uploads == []
 
 
+async def test_who_may_be_taken_for_dead_sends_nothing(town: Town) -> None:
+    """A process that did not beat in time keeps a result until it knows that it lives."""
+    front, slow = await town.replica(working=False), await town.replica(working=True)
+    town.provider.up.clear()
+    (job,) = await front.accept(request())
+    await until(lambda: town.provider.at_once == 1)
+    slow.membership._beat_at = float("-inf")
+    town.provider.up.set()
+    await until(lambda: bool(slow.membership._again._waiters))
+    assert await _delivering(front, job)
+    assert town.telegram.sent == []
+    await slow.membership._beat()
+    await until(lambda: all_told(front))
+    assert town.telegram.sent == [(7, job)]
+
+
+async def test_who_was_taken_for_dead_hears_of_it(town: Town) -> None:
+    """Whatever waited in a process to be sure that it lives is told that the process was buried meanwhile."""
+    frozen = await town.replica(working=False)
+    frozen.membership._beat_at = float("-inf")
+    waiting = asyncio.create_task(frozen.membership.sure())
+    await until(lambda: bool(frozen.membership._again._waiters))
+    await frozen.forgotten()
+    await frozen.membership._beat()
+    with pytest.raises(SupersededError):
+        await waiting
+
+
 async def test_epoch_fences(town: Town) -> None:
     """A write with an epoch that is over changes nothing and says so."""
     front = await town.replica(working=False)
