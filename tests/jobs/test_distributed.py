@@ -468,13 +468,17 @@ async def test_who_was_taken_for_dead_hears_of_it(town: Town) -> None:
 
 
 async def test_epoch_fences(town: Town) -> None:
-    """A write with an epoch that is over changes nothing and says so."""
-    front = await town.replica(working=False)
-    (job,) = await front.accept(request())
-    await front.db.transact(lambda conn: rows.take(conn, job, front.membership.id))
-    with pytest.raises(SupersededError):
-        await front.db.persist(lambda conn: rows.update(conn, job, epoch=0, state="delivered"))
-    assert (await front.job(job))["state"] == "accepted"
+    """Who lost a job writes nothing more about it, even while nobody else has it, and is told so."""
+    frozen = await town.replica(working=False)
+    (job,) = await frozen.accept(request())
+    await frozen.db.transact(lambda conn: rows.take(conn, job, frozen.membership.id))
+    mine = int((await frozen.job(job))["epoch"])
+    await frozen.forgotten()
+    assert (await frozen.job(job))["owner"] is None
+    for epoch in (mine, mine - 1):
+        with pytest.raises(SupersededError):
+            await frozen.db.persist(lambda conn, old=epoch: rows.update(conn, job, epoch=old, state="delivered"))  # type: ignore[misc]  # mypy cannot type a lambda's default
+    assert (await frozen.job(job))["state"] == "accepted"
 
 
 async def test_call_that_died(town: Town) -> None:
