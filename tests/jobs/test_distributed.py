@@ -592,11 +592,13 @@ async def test_a_job_that_nobody_can_end(town: Town, monkeypatch: pytest.MonkeyP
 
 
 async def test_listens_again_after_a_restart(town: Town, postgres: Server) -> None:
-    """When the server was away the worker hears of new jobs as before, not only when it polls."""
+    """When the server was away nobody is buried who could not beat, and the worker hears of new jobs as before."""
     front = await town.replica(working=False)
     await town.replica(working=True)
     await until(lambda: _listening(front))
+    await front.db.transact(lambda conn: conn.all(_age, me=front.membership.id))
     await asyncio.to_thread(postgres.restart)
+    assert await front.db.transact(lambda conn: processes.bury(conn, 600.0)) == []
     await until(lambda: _listening(front))
     await front.accept(request())
     await until(lambda: all_told(front))
