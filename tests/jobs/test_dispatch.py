@@ -234,6 +234,15 @@ async def test_stop_leaves_the_rest_to_the_next_start(bench: Bench) -> None:
     assert await bench.money(job) == ["hold", "settle"]
 
 
+async def test_after_the_stop_nothing_is_begun(bench: Bench) -> None:
+    """Not even what Telegram has already, and what else would wait for nobody."""
+    await accept(bench, request(unique="u"))
+    await bench.quiet()
+    await bench.dispatch.stop(0)
+    (repeated,) = await accept(bench, request(unique="u", source="m2"))
+    assert (bench.dispatch.working, bench.dispatch.has(repeated)) == (0, True)
+
+
 async def test_a_job_that_is_over_leaves_nothing_to_do(bench: Bench) -> None:
     """A job enqueued although it was given up takes a turn and gives it back."""
     job = await bench.job()

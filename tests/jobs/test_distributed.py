@@ -467,6 +467,27 @@ async def test_who_was_taken_for_dead_hears_of_it(town: Town) -> None:
         await waiting
 
 
+async def test_who_was_buried_drops_its_work(town: Town) -> None:
+    """A process that hears of its burial stops what it is at, and is nobody before it is another one."""
+    front, frozen = await town.replica(working=False), await town.replica(working=True)
+    town.provider.up.clear()
+    (job,) = await front.accept(request())
+    await until(lambda: _submitted(front, job))
+    seen: list[tuple[int, int, int]] = []
+
+    async def note() -> None:
+        seen.append((frozen.membership.id, town.provider.at_once, frozen.local.working))
+
+    frozen.membership.on_lost.append(note)
+    await frozen.forgotten()
+    await frozen.membership._beat()
+    assert seen == [(0, 0, 0)]
+    town.provider.up.set()
+    await until(lambda: all_told(front))
+    assert len(town.provider.tasks) == 1
+    assert town.telegram.sent == [(7, job)]
+
+
 async def test_epoch_fences(town: Town) -> None:
     """Who lost a job writes nothing more about it, even while nobody else has it, and is told so."""
     frozen = await town.replica(working=False)
