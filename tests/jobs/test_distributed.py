@@ -202,13 +202,14 @@ async def test_cut_off_while_a_call_is_aborted(town: Town, server_url: str) -> N
 
 
 async def test_four_of_a_chat_and_others_in_between(town: Town) -> None:
-    """Of a chat with ten photos four are worked on over all processes, and a chat that comes later has its turn."""
+    """Of a chat's ten photos the first four are worked on over all processes, and a later chat has its turn."""
     front = await town.replica(working=False)
     await town.replica(working=True)
     await town.replica(working=True)
     town.provider.up.clear()
-    await front.accept(*(request(place=place) for place in range(10)))
+    made = await front.accept(*(request(place=place) for place in range(10)))
     await until(lambda: town.provider.at_once == 4)
+    assert [(await front.job(job))["owner"] is None for job in made] == [False] * 4 + [True] * 6
     (other,) = await front.accept(request(chat_id=9, source="m2"))
     await until(lambda: town.provider.at_once == 5)
     town.provider.up.set()
