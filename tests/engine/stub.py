@@ -22,7 +22,7 @@ def develop(operation: Operation, image: Image.Image) -> Developed:
     if image.size == CRASH:
         os._exit(3)
     if image.size in (HANG, SLOW):
-        time.sleep(60 if image.size == HANG else 0.4)
+        time.sleep(60 if image.size == HANG else 1.0)
     if image.size == FACELESS:
         raise NoFace("nobody")
     if image.size == REFUSED:

@@ -72,6 +72,7 @@ async def test_a_hung_worker_is_killed(tmp_path: Path) -> None:
         (before,) = pids(pool)
         with pytest.raises(WorkerHung):
             await pool.run(order(tmp_path, picture(stub.HANG)), begin)
+        pool._seconds = 5.0
         assert (await pool.run(order(tmp_path, picture()), begin))["state"] == 1
         assert gone(before)
 

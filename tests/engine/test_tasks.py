@@ -1,6 +1,7 @@
 """Tasks over time: expiry, progress, places in the queue, rate."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -110,12 +111,34 @@ def test_progress_is_by_stage_then_by_time() -> None:
     assert task.progress() == seen[-1]
 
 
+async def test_progress_moves_and_never_falls() -> None:
+    """Polled while it is worked on, a task passes through working states with rising progress, and is done at 100."""
+    clock = Clock()
+    async with running_engine(clock) as engine:
+        assert (await engine.post("/task/pic/scale", sync="1")).json()["data"]["progress"] == 100
+        task_id = (await engine.post("/task/pic/scale", picture(stub.HANG))).json()["data"]["task_id"]
+        seen: list[tuple[int, int]] = []
+        while len([state for state, _ in seen if state == State.PROCESSING]) < 10:
+            data = (await engine.client.get(f"/task/{task_id}")).json()["data"]
+            assert "image" not in data
+            seen.append((data["state"], data["progress"]))
+            clock.now += 0.01
+    assert {state for state, _ in seen} <= {State.QUEUED, State.PREPARING, State.WAITING, State.PROCESSING}
+    progress = [percent for _, percent in seen]
+    assert progress == sorted(progress)
+    assert len(set(progress)) > 5
+    assert progress[-1] < 100
+
+
 async def test_the_usual_duration_is_learned() -> None:
     """After a few tasks the estimate is near what they took."""
     async with running_engine() as engine:
+        took = []
         for _ in range(3):
+            began = time.monotonic()
             await engine.post("/task/pic/scale", sync="1")
-        assert engine.engine.book._typical["enhance"] < 0.5
+            took.append(time.monotonic() - began)
+        assert engine.engine.book._typical["enhance"] <= max(0.05, *took)
 
 
 async def test_stopping_abandons_what_is_under_way() -> None:
