@@ -222,6 +222,24 @@ async def test_an_update_cut_short_stays(door: Door) -> None:
     assert await door.rows() == [(1, 0), (2, 1)]
 
 
+async def test_an_update_that_was_dropped_in_the_queue(door: Door) -> None:
+    """What another process has by now, because this one was taken for dead, is not handled here as well."""
+    handlers = Handlers(door)
+    await door.intake.accept([update(1)])
+    await handlers.processor.drop()
+    await asyncio.wait(handlers.start(door))
+    assert handlers.begun == []
+    assert await door.rows() == [(1, 0)]
+
+
+async def test_at_the_end_updates_are_only_written_down(door: Door) -> None:
+    """What still comes when nobody handles it any more is for the next start."""
+    await door.intake.close()
+    await door.intake.accept([update(1)])
+    assert door.queued() == []
+    assert await door.rows() == [(1, 0)]
+
+
 async def test_something_else_in_the_queue(door: Door) -> None:
     """What is no update is handled, and there is nothing to mark."""
     done = asyncio.Event()

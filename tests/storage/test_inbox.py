@@ -181,7 +181,8 @@ async def test_the_dead_leave_their_updates(pair: list[Hands]) -> None:
     third = Hands(ben.db, await ben.db.transact(lambda conn: processes.join(conn, "web")))
     assert await ben.claim() == [1, 2, 3, 4, 9]
     assert await third.claim() == []
-    assert await ann.done(1, now=5.0) == []  # nor may it say that it is done
+    assert await ann.done(1, now=5.0) == []  # nor may it say that it is done:
+    assert await ben.claim(2, 3, 4, 9) == [1]
     assert await third.add(update(5)) == []
     assert await ben.done(1, 2, 3, now=6.0) == [5]
 
