@@ -95,12 +95,22 @@ async def test_an_update_that_cannot_be_kept_is_asked_for_again(house: House) ->
             assert (reply.status_code, reply.text) == (503, "")
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Telegram-Bot-Api-Secret-Token": "thé".encode()}])
-async def test_without_the_secret_nothing_is_accepted(house: House, headers: dict[str, Any]) -> None:
-    """Strangers who found the address are turned away before their body is read."""
+@pytest.mark.parametrize("given", [None, "", "thé", SECRET[:-1], SECRET + "s", SECRET.upper()])
+async def test_without_the_secret_nothing_is_accepted(house: House, given: str | None) -> None:
+    """Strangers who found the address are turned away, however near they guess."""
+    headers = {} if given is None else {name.encode(): given.encode() for name in HEADERS}
     async with browsing(house) as client:
         assert (await client.post("/telegram", json={"update_id": 7}, headers=headers)).status_code == 403
         assert house.accepted == []
+
+
+async def test_strangers_are_not_listened_to(house: House) -> None:
+    """They hear so before anything of their body has come."""
+    async with browsing(house) as client, asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write(b"POST /telegram HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n")
+        assert b" 403 " in await reader.readline()
+        writer.close()
 
 
 @pytest.mark.parametrize(
