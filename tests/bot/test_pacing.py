@@ -51,12 +51,14 @@ class Telegram:
         self.start = asyncio.get_running_loop().time()
         self.made: list[tuple[float, int, str, object]] = []
         self.flooded: dict[int, list[float]] = defaultdict(list)  # chat → delays still to be answered
+        self.takes = 0.0  # seconds, to answer
 
     async def call(self, endpoint: str, chat: int, note: object = None, lift: int | None = None, **data: Any) -> Any:
         """Make a call through the pacer; a dropped one returns True, a made one False."""
 
         async def callback() -> bool:
             self.made.append((asyncio.get_running_loop().time() - self.start, chat, endpoint, note))
+            await asyncio.sleep(self.takes)
             if self.flooded[chat]:
                 raise RetryAfter(dt.timedelta(seconds=self.flooded[chat].pop(0)))
             return False  # so that a dropped call's True is told apart
@@ -143,6 +145,20 @@ def test_one_chats_429_stops_that_chat_only() -> None:
     run(story())
 
 
+def test_the_longest_429_counts() -> None:
+    """Of two calls under way one is told to wait for long, then the other for a moment: the chat waits for long."""
+
+    async def story() -> None:
+        telegram = Telegram()
+        telegram.flooded[ALICE], telegram.takes = [40.0, 5.0], 0.1
+        flooded = [telegram.send("sendMessage", ALICE) for _ in range(2)]
+        await asyncio.sleep(1)
+        await asyncio.gather(*flooded, telegram.send("sendPhoto", ALICE))
+        assert telegram.times(ALICE) == [0, 0, 40.1, 40.1, 40.1]
+
+    run(story())
+
+
 def test_a_chat_that_only_floods_ends_in_the_error() -> None:
     """After a few attempts the caller gets RetryAfter, and other errors at once."""
 
@@ -213,6 +229,7 @@ def test_edits_never_starve_a_result() -> None:
         assert max(telegram.times(GROUP, "sendDocument")) < 30  # the edits used none of the group's 20 a minute
         assert len(telegram.times(GROUP, "editMessageText")) < 20
         await asyncio.gather(*edits)
+        assert most_in(telegram.times(GROUP, "editMessageText"), 60) == 20  # of their own
 
     run(story())
 
