@@ -106,8 +106,7 @@ class Mischief:
                 await asyncio.sleep(0.2)
             await asyncio.sleep(1)
             buried = not self._asked("SELECT 1 FROM processes WHERE id = %(number)s", number=number)
-            self.fleet.thaw(victim)
-            self.pardons.append((time.time(), time.time() + 1))
+            self.thaw(victim)
         self.thrown["worker frozen until buried" if buried else "worker frozen"] += 1
         self.say(f"a worker with {len(jobs)} jobs frozen for {time.time() - began:.1f} s")
 
@@ -142,6 +141,11 @@ class Mischief:
         """
         at = {row["at"] for row in self._asked(query)}
         return next((each for each in self.fleet.replicas if each.host and each.host.address(DATABASE) in at), None)
+
+    def thaw(self, victim: Replica) -> None:
+        """Let a frozen process go on: it sends at once what it was granted long ago."""
+        self.fleet.thaw(victim)
+        self.pardons.append((time.time(), time.time() + 1))
 
     @asynccontextmanager
     async def _alone_with(self, replica: Replica) -> AsyncIterator[Replica]:

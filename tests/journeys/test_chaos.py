@@ -77,7 +77,7 @@ async def test_many_processes_lose_nothing_either(tmp_path: Path) -> None:
         await fleet.start(killed)
         await fleet.bury(*dead)
         await asyncio.to_thread(fleet.server.restart)
-        fleet.thaw(frozen)
+        mischief.thaw(frozen)
         await sending
         scene = await judge(fleet, mischief, made, "short")
     assert scene.sums.wrong == []
