@@ -219,6 +219,15 @@ async def test_four_of_a_chat_and_others_in_between(town: Town) -> None:
     assert (9, other) in town.telegram.sent[:5]
 
 
+async def test_processes_keep_a_chats_limit_together(town: Town) -> None:
+    """Of photos that several processes accept at the same moment no more stand than one process would take."""
+    replicas = [await town.replica(working=False) for _ in range(4)]
+    for each in replicas:
+        each.desk._chat_limit = 1
+    said = await asyncio.gather(*(each.desk.accept([request(place=place)]) for place, each in enumerate(replicas)))
+    assert sum(isinstance(answer, Accepted) for answer in said) == 1
+
+
 async def test_album_in_one_process(town: Town) -> None:
     """The pictures of an album are developed by one process and sent in one message, though they are more than four."""
     front = await town.replica(working=False)
