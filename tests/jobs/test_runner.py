@@ -8,7 +8,9 @@ from structlog.testing import capture_logs
 
 from imaging.errors import Busy, GaveUp, NoFace, PictureTooLarge
 from imaging.routing import Resume
-from jobs.runner import UNKNOWN_LIMIT, ChatGoneError, ChatMovedError, UndeliverableError
+from jobs.checkpoints import Checkpoints
+from jobs.job import Job
+from jobs.runner import UNKNOWN_LIMIT, ChatGoneError, ChatMovedError, Nobody, UndeliverableError
 from storage import jobs as rows
 from storage import ledger
 from storage.database import Database
@@ -295,7 +297,7 @@ async def test_the_window_is_over_but_one_try_is_left(bench: Bench) -> None:
 
 
 async def test_unsubmitted_means_nothing_is_pending(bench: Bench) -> None:
-    """What a provider surely did not take is begun anew by the next process, but the count of submissions stays."""
+    """What a provider surely did not take is begun anew by the next process, and so is the count of submissions."""
     job = await bench.job()
     bench.provider.refuses = True
     await bench.work(job)
@@ -304,6 +306,21 @@ async def test_unsubmitted_means_nothing_is_pending(bench: Bench) -> None:
     await bench.work(job, bench.make_runner())
     assert bench.provider.asked == [None, None]
     assert await bench.row(job, "state", "submits") == ("delivered", 1)
+
+
+async def test_submissions_in_a_row_are_counted(bench: Bench) -> None:
+    """One whose outcome is known ends the row, in the same process as well."""
+    job = await bench.job()
+    async with bench.db.read() as conn:
+        row = await rows.get(conn, job)
+    assert row is not None
+    checkpoints = Checkpoints(bench.db, Job.of(row), Nobody())
+    for _ in range(2):
+        await checkpoints.submitting("gptge")
+    assert await bench.row(job, "submits") == (2,)
+    await checkpoints.unsubmitted()
+    await checkpoints.submitting("picwish")
+    assert await bench.row(job, "submits", "provider") == (1, "picwish")
 
 
 async def test_cancel(bench: Bench) -> None:
