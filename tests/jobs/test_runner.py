@@ -10,7 +10,7 @@ from imaging.errors import Busy, GaveUp, NoFace, PictureTooLarge
 from imaging.routing import Resume
 from jobs.checkpoints import Checkpoints
 from jobs.job import Job
-from jobs.runner import UNKNOWN_LIMIT, ChatGoneError, ChatMovedError, Nobody, UndeliverableError
+from jobs.runner import EPOCHS_LIMIT, UNKNOWN_LIMIT, ChatGoneError, ChatMovedError, Nobody, UndeliverableError
 from storage import jobs as rows
 from storage import ledger
 from storage.database import Database
@@ -296,6 +296,27 @@ async def test_the_window_is_over_but_one_try_is_left(bench: Bench) -> None:
     await bench.work(job, bench.make_runner(deliver_seconds=86_400))
     assert bench.telegram.sent == [(7, job)]
     assert await bench.row(job, "state") == ("delivered",)
+
+
+async def test_developed_anew_it_is_still_on_its_way(bench: Bench) -> None:
+    """A job whose result was here once keeps its state while it is redone: the time to deliver it runs on."""
+    job = await bench.job()
+    async with bench.db.begin() as conn:
+        await rows.update(conn, job, state="delivering", provider="gptge", task_id=None)
+    bench.provider.crash.at = 1  # after the intent to submit was written down
+    await bench.work(job)
+    assert await bench.row(job, "state", "submits") == ("delivering", 1)
+
+
+async def test_words_that_nobody_can_say(bench: Bench) -> None:
+    """A failure that no process could tell ends in silence, and is not tried for ever."""
+    job = await bench.job()
+    async with bench.db.begin() as conn:
+        await raw(conn, "UPDATE jobs SET state = 'failed', error = 'no_face', epoch = ?", EPOCHS_LIMIT)
+    await bench.work(job)
+    assert await bench.row(job, "state", "told") == ("failed", 1)
+    assert bench.telegram.told == []
+    assert await bench.money(job) == ["hold", "release"]
 
 
 async def test_unsubmitted_means_nothing_is_pending(bench: Bench) -> None:
