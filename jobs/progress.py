@@ -177,11 +177,18 @@ class Progress:
         return Standing(far // len(jobs) // 10 * 10, ahead, done, len(jobs))
 
     async def _keep(self, jobs: list[Job], message_id: int) -> None:
+        """Remember a message that was sent, though the process end meanwhile: else nobody would take it away."""
+
         async def write(conn: Connection) -> None:
             for job in jobs:
                 await rows.note_progress(conn, job.id, message_id)
 
-        await self._db.persist(write)
+        keeping = asyncio.ensure_future(self._db.persist(write))
+        try:
+            await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            await keeping
+            raise
 
     async def _clear(self, job: Job, message_id: int) -> None:
         await self._screen.clear(job, message_id)

@@ -179,6 +179,22 @@ async def test_a_message_of_an_earlier_process(db: Database, screen: Screen) -> 
     await progress.close()
 
 
+async def test_a_message_sent_as_the_process_ends(db: Database, screen: Screen) -> None:
+    """It is remembered however late it was sent, so that the next process can take it away."""
+    bench = Bench(db)
+    progress = watch(bench, screen)
+    bench.provider.up.clear()
+    accepted = await bench.desk.accept([request()])
+    assert isinstance(accepted, Accepted)
+    async with db.begin():  # so that what is written has to wait
+        await screen.seen.wait()
+        closing = asyncio.create_task(progress.close())
+        await asyncio.sleep(0)
+    await closing
+    assert await bench.row(accepted.job_ids[0], "progress_id") == (71,)
+    await bench.dispatch.stop(0)
+
+
 async def test_telegram_takes_no_message(bench: Bench, screen: Screen) -> None:
     """A chat that takes no message gets its result all the same."""
     screen.full = True
