@@ -28,7 +28,8 @@ async def finished(conn: Connection, chat_id: int, source: str, **columns: objec
 async def test_text_of_any_length(db: Database) -> None:
     """No text from Telegram or a provider is too long: SQLite does not count, so PostgreSQL does not either."""
     async with db.begin() as conn:
-        await chats.remember(conn, 1, kind="group", title=LONG, username=LONG, language=LONG)
+        await chats.remember(conn, 1, kind="group", title=LONG, username=LONG)
+        await preferences.choose(conn, 1, "language", LONG)
         assert await payments.credit(conn, 1, TERMS, charge_id=LONG, user_id=1, credits=1, stars=1)
         assert await payments.reverse(conn, LONG, TERMS) == 1
         job = await finished(conn, 1, LONG, file_unique_id=LONG, language=LONG, file_name=LONG, task_id=LONG)
@@ -130,7 +131,8 @@ async def test_forgetting_a_person(db: Database) -> None:
     me = COLUMNS["user_id"]
     assert isinstance(me, int)
     async with db.begin() as conn:
-        await chats.remember(conn, me, kind="private", title="Me", username="me", language="de")
+        await chats.remember(conn, me, kind="private", title="Me", username="me")
+        await preferences.choose(conn, me, "language", "de")
         await preferences.choose(conn, me, "send_as", "file")
         await finished(conn, 1, "m1")
         await results.put(conn, "u", "enhance", "{}", "[]")
