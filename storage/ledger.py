@@ -74,13 +74,13 @@ _put = _put.on_conflict_do_update(
     index_elements=["chat_id"], set_={name: _put.excluded[name] for name in ("period", "used", "granted", "bought")}
 )
 _drop_balance = sa.delete(balances).where(balances.c.chat_id == _chat)
-_used = sa.select(sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("used")).where(
+_used = sa.select(sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("n")).where(
     (ledger.c.chat_id == _chat) & (ledger.c.period == sa.bindparam("then"))
 )
 _write = insert(ledger).on_conflict_do_nothing().returning(ledger.c.id)
 _by_source = sa.select(ledger.c.id).where(ledger.c.source == sa.bindparam("origin"))
 _hold_of = sa.select(ledger).where((ledger.c.job_id == sa.bindparam("job")) & (ledger.c.kind == "hold"))
-_spent = sa.select(spending.c.credits).where(spending.c.day == sa.bindparam("today"))
+_spent = sa.select(spending.c.credits.label("n")).where(spending.c.day == sa.bindparam("today"))
 _spend = insert(spending)
 _spend = _spend.on_conflict_do_update(
     index_elements=["day"], set_={"credits": spending.c.credits + sa.bindparam("change")}
@@ -132,8 +132,7 @@ async def hold(
 
 async def spent_on(conn: Connection, day: str) -> int:
     """Give the credits that all chats together held or settled on a day (UTC)."""
-    row = await conn.one(_spent, today=day)
-    return int(row["credits"]) if row else 0
+    return await conn.number(_spent, today=day)
 
 
 async def settle(conn: Connection, job_id: int, actual: int | None = None, now: float | None = None) -> int | None:
@@ -230,9 +229,9 @@ async def move_balance(conn: Connection, old: int, new: int) -> None:
     await conn.all(_drop_balance, chat=old)
     both = [row for row in (gone, kept) if row]
     period = max(row["period"] for row in both)
-    used = await conn.one(_used, chat=new, then=period)
+    used = await conn.number(_used, chat=new, then=period)
     granted, bought = (sum(row[name] for row in both) for name in ("granted", "bought"))
-    await conn.all(_put, chat_id=new, period=period, used=used["used"] if used else 0, granted=granted, bought=bought)
+    await conn.all(_put, chat_id=new, period=period, used=used, granted=granted, bought=bought)
 
 
 async def post(

@@ -35,7 +35,7 @@ _refunded = (
     .values(refunded_at=sa.bindparam("now"))
     .returning(payments.c.charge_id)
 )
-_taken = sa.select(ledger.c.credits).where(ledger.c.source == sa.bindparam("origin"))
+_taken = sa.select(ledger.c.credits.label("n")).where(ledger.c.source == sa.bindparam("origin"))
 _newest = (
     sa.select(payments)
     .order_by(payments.c.at.desc(), payments.c.charge_id)
@@ -80,8 +80,7 @@ async def reverse(conn: Connection, charge_id: str, terms: Terms, *, by: int | N
 
 async def taken_back(conn: Connection, charge_id: str) -> int:
     """Give the credits that were taken back when the payment was reversed, whoever did it."""
-    row = await conn.one(_taken, origin=f"refund:{charge_id}")
-    return int(row["credits"]) if row else 0
+    return await conn.number(_taken, origin=f"refund:{charge_id}")
 
 
 async def get(conn: Connection, charge_id: str) -> Payment | None:

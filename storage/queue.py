@@ -30,5 +30,4 @@ async def tidy(conn: Connection) -> None:
 
 async def depth(conn: Connection) -> int:
     """Count the jobs that nobody works on yet."""
-    row = await conn.one(_depth)
-    return 0 if row is None else int(row["n"])
+    return await conn.number(_depth)

@@ -69,8 +69,8 @@ _person: sa.BindParameter[int] = sa.bindparam("person")
 _period = ledger.c.period == sa.bindparam("then")
 _own = sa.select(chats.c.allowance, chats.c.period, chats.c.zone, chats.c.member_cap).where(chats.c.chat_id == _chat)
 _balance = sa.select(balances).where(balances.c.chat_id == _chat)
-_free = sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("credits")
-_any = sa.func.coalesce(-sa.func.sum(ledger.c.allowance + ledger.c.granted + ledger.c.bought), 0).label("credits")
+_free = sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("n")
+_any = sa.func.coalesce(-sa.func.sum(ledger.c.allowance + ledger.c.granted + ledger.c.bought), 0).label("n")
 _for_jobs = ledger.c.job_id.is_not(None)
 _used = sa.select(_free).where((ledger.c.chat_id == _chat) & _period)
 _used_by_member = sa.select(_any).where(
@@ -117,20 +117,17 @@ async def _used_in(conn: Connection, chat_id: int, period: str, balance: Row | N
         return 0
     if balance["period"] == period:
         return int(balance["used"])
-    row = await conn.one(_used, chat=chat_id, then=period)
-    return int(row["credits"]) if row else 0
+    return await conn.number(_used, chat=chat_id, then=period)
 
 
 async def used_by_member(conn: Connection, chat_id: int, user_id: int, period: str) -> int:
     """Give the credits that one member of a chat spent in a period."""
-    row = await conn.one(_used_by_member, chat=chat_id, person=user_id, then=period)
-    return int(row["credits"]) if row else 0
+    return await conn.number(_used_by_member, chat=chat_id, person=user_id, then=period)
 
 
 async def free_used_by_person(conn: Connection, user_id: int, day: str) -> int:
     """Give the free credits that one person spent on a day (UTC) over all chats."""
-    row = await conn.one(_used_by_person, person=user_id, today=day)
-    return int(row["credits"]) if row else 0
+    return await conn.number(_used_by_person, person=user_id, today=day)
 
 
 async def set_allowance(conn: Connection, chat_id: int, credits: int | None) -> None:
