@@ -72,7 +72,7 @@ _balance = sa.select(balances).where(balances.c.chat_id == _chat)
 _free = sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("n")
 _any = sa.func.coalesce(-sa.func.sum(ledger.c.allowance + ledger.c.granted + ledger.c.bought), 0).label("n")
 _for_jobs = ledger.c.job_id.is_not(None)
-_used = sa.select(_free).where((ledger.c.chat_id == _chat) & _period)
+_used_by_chat = sa.select(_free).where((ledger.c.chat_id == _chat) & _period)
 _used_by_member = sa.select(_any).where(
     (ledger.c.user_id == _person) & (ledger.c.chat_id == _chat) & _period & _for_jobs
 )
@@ -117,7 +117,12 @@ async def _used_in(conn: Connection, chat_id: int, period: str, balance: Row | N
         return 0
     if balance["period"] == period:
         return int(balance["used"])
-    return await conn.number(_used, chat=chat_id, then=period)
+    return await free_used_by_chat(conn, chat_id, period)
+
+
+async def free_used_by_chat(conn: Connection, chat_id: int, period: str) -> int:
+    """Give the free credits that a chat spent in a period, as the ledger has them."""
+    return await conn.number(_used_by_chat, chat=chat_id, then=period)
 
 
 async def used_by_member(conn: Connection, chat_id: int, user_id: int, period: str) -> int:
