@@ -17,20 +17,8 @@ from storage.periods import utc_day
 from storage.quotas import UNLIMITED, Quota, Terms, quota, set_allowance
 from storage.tables import balances, ledger, spending
 
+# Of storage.quotas; of this file all that has no underscore is for others.
 __all__ = ["UNLIMITED", "Quota", "Terms", "quota", "set_allowance"]
-__all__ += [
-    "Entry",
-    "LedgerError",
-    "Shortfall",
-    "entries",
-    "grant",
-    "hold",
-    "move_balance",
-    "post",
-    "release",
-    "settle",
-]
-
 
 MOST_GRANTED = 10**9
 """Granted credits of a chat, at most: those of two that become one still fit into the column's 32 bits."""
