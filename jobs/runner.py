@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -19,14 +19,12 @@ from imaging.results import IN_MEMORY, Result, new_spool
 from imaging.routing import Checkpoint, Resume
 from jobs.albums import Albums
 from jobs.checkpoints import Checkpoints
-from jobs.closing import ChatGoneError, ChatMovedError, Closing, Ending, Observer, UndeliverableError, Watcher
-from jobs.job import ENDED, Job, Piece, Sent, State
+from jobs.closing import Closing, Ending, Messenger, Observer, UndeliverableError, Watcher
+from jobs.job import ENDED, Job, Piece, State
 from jobs.membership import ALONE, Lease
 from storage import jobs as rows
 from storage.database import Database, Row
 from storage.jobs import SupersededError
-
-__all__ = ["ChatGoneError", "ChatMovedError", "Courier", "Observer", "Rest", "Runner", "UndeliverableError"]
 
 UNKNOWN_LIMIT = 10
 """Paid requests in a row whose outcome was lost, however often the bot started anew, before a job is given up."""
@@ -39,32 +37,14 @@ Rest = Callable[[], Awaitable[None]]
 log = structlog.get_logger()
 
 
-class Courier(Protocol):
-    """The Telegram side: brings the original, takes the result, says what went wrong.
-
-    Each call is tried again through outages, for as long as its caller waits.
-    """
+class Courier(Messenger, Protocol):
+    """The Telegram side: a messenger that also brings the original, as insistently."""
 
     async def fetch(self, job: Job, into: BinaryIO) -> int:
         """Write the original into `into` and give its size in bytes. Raises PictureError."""
 
     def busy(self, job: Job) -> AbstractAsyncContextManager[None]:
         """Show in the chat that the bot is working, for as long as the context lasts."""
-
-    def looks(self, piece: Piece) -> tuple[str, int]:
-        """Tell whether a result goes as "photo" or as "document", and how many files it has."""
-
-    async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
-        """Reply to `to` with the results in one call; give what Telegram keeps of each.
-
-        Raises ChatGoneError, ChatMovedError, UndeliverableError.
-        """
-
-    async def tell(self, job: Job, code: str, params: dict[str, str | int], *, number: int = 0) -> None:
-        """Say in one sentence why there is no result, of the picture `number` of an album if not 0.
-
-        Raises ChatGoneError, ChatMovedError.
-        """
 
 
 class Router(Protocol):
@@ -76,7 +56,7 @@ class Router(Protocol):
         """Give the result. Raises PictureError or GaveUp."""
 
 
-class Nobody:
+class _Nobody:
     """A watcher that looks away."""
 
     def watch(self, job_id: int) -> None: ...
@@ -110,7 +90,7 @@ class Runner:
         self._observer = observer
         self._work_seconds = work_seconds
         self._lease = lease
-        self._watcher = watcher or Nobody()
+        self._watcher = watcher or _Nobody()
         self._closing = Closing(
             db, courier, observer, self._watcher, deliver_seconds=deliver_seconds, price=price, lease=lease
         )

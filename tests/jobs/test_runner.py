@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from imaging.errors import Busy, GaveUp, NoFace, PictureTooLarge
 from imaging.routing import Resume
-from jobs.runner import UNKNOWN_LIMIT, ChatGoneError, ChatMovedError, UndeliverableError
+from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
+from jobs.runner import UNKNOWN_LIMIT
 from storage import jobs as rows
 from storage import ledger
 from storage.database import Database
