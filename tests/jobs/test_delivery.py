@@ -75,7 +75,6 @@ def job(operation: Operation | None = None, **changes: object) -> Job:
         worked=0.0,
         error=None,
         error_params=None,
-        created_at=0.0,
         updated_at=0.0,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # the fields of Job
