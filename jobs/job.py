@@ -54,6 +54,11 @@ class Picture:
     width: int | None = None
     height: int | None = None
 
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Self:
+        """Read it from columns of storage.tables.jobs, which have no sides."""
+        return cls(*(columns[name] for name in ("file_id", "file_unique_id", "file_kind", "file_name", "file_size")))
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -116,16 +121,9 @@ class Request:
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> Self:
         """Read such columns, or a whole row, back."""
-        picture = Picture(
-            columns["file_id"],
-            columns["file_unique_id"],
-            columns["file_kind"],
-            columns["file_name"],
-            columns["file_size"],
-        )
         own = ("chat_id", "thread_id", "user_id", "reply_to", "source", "place", "language", "album", "send_as")
         operation = load(columns["operation"], columns["options"])
-        return cls(picture=picture, operation=operation, **{name: columns[name] for name in own})
+        return cls(picture=Picture.of(columns), operation=operation, **{name: columns[name] for name in own})
 
 
 class Sent(NamedTuple):
