@@ -149,7 +149,7 @@ class Delivery:
             if kind == "document" or not fresh:
                 raise
             messages = await self._send(to, lambda to: self._send_results(to, pieces, caption, "document"))
-        return _kept(pieces, messages)
+        return _kept([self.looks(piece)[1] for piece in pieces], messages)
 
     def _caption(self, to: Job, pieces: Sequence[Piece]) -> str:
         notes = dict.fromkeys(change for piece in pieces for change in piece.changes)
@@ -219,23 +219,18 @@ def _items(piece: Piece) -> list[InputFile | str]:
     return [_input(_name(piece.job, one.role, one.format), one.file, one.size) for one in piece.result.files]
 
 
-def _kept(pieces: Sequence[Piece], messages: Sequence[Message]) -> list[tuple[Sent, ...]]:
-    """Share out what Telegram made of the files sent; nothing for anyone when it made something else of one."""
+def _kept(counts: Sequence[int], messages: Sequence[Message]) -> list[tuple[Sent, ...]]:
+    """Share out what Telegram made of the files sent, so many of each piece; nothing when it made something else."""
     files: list[Sent] = []
     for message in messages:
         if message.photo:
             files.append(Sent("photo", message.photo[-1].file_id))
         elif message.document:
             files.append(Sent("document", message.document.file_id))
-    counts = [len(_items_of(piece)) for piece in pieces]
     if len(files) != sum(counts):
-        return [() for _ in pieces]
+        return [() for _ in counts]
     rest = iter(files)
     return [tuple(next(rest) for _ in range(count)) for count in counts]
-
-
-def _items_of(piece: Piece) -> Sequence[object]:
-    return piece.job.reuse if piece.result is None else piece.result.files
 
 
 def _no_buttons(job: Job, *, as_photo: bool) -> None:
