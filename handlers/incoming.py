@@ -91,11 +91,11 @@ async def take(
     except BadLinkError:
         await context.reply(message, context.say("link_refused"))
         return
-    answered = message.reply_to_message or message.external_reply
+    own, answered = picture or link, message.reply_to_message or message.external_reply
     if picture and message.media_group_id:
         await gather(update, context, message, picture, wish)
-    elif picture := picture or link or picture_in(answered):
-        shown = answered if isinstance(answered, Message) and picture_in(message) is None and link is None else None
+    elif picture := own or picture_in(answered):
+        shown = answered if own is None and isinstance(answered, Message) else None
         await accept(context, message, speaker_of(message), f"m{message.message_id}", picture, wish, shown)
     elif message.effective_attachment:
         await context.reply(message, context.say("send_a_photo"))
