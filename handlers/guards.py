@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from telegram import Chat, Message, Update
+from telegram import CallbackQuery, Chat, Message, Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
@@ -87,6 +87,11 @@ async def is_admin_of(chat_id: int, user_id: int, context: Context) -> bool:
 async def decides(context: Context, chat: Chat, user_id: int) -> bool:
     """Tell whether a person may decide for a chat: in private of course, in a group as its admin."""
     return chat.type == ChatType.PRIVATE or await is_admin_of(chat.id, user_id, context)
+
+
+async def may_press(context: Context, query: CallbackQuery, message: Message, owner: int) -> bool:
+    """Tell whether who pressed a button under `message` is the one it was made for, or decides for the chat."""
+    return query.from_user.id == owner or await decides(context, message.chat, query.from_user.id)
 
 
 @dataclass(frozen=True, slots=True)
