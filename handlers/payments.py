@@ -1,7 +1,6 @@
 """Credits for Telegram Stars: packs to buy, the checkout, the payment, the receipt, and giving it back."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Self
 
@@ -186,13 +185,11 @@ async def payments(message: Message, context: Context) -> None:
     """/payments: the newest payments, with their charge ids."""
     async with context.house.db.read() as conn:
         newest = await rows.newest(conn, PAGE)
-    show = context.house.words.show
     lines = []
     for one in newest:
-        when = show(context.language, datetime.fromtimestamp(one.at, UTC))
         key = "payments_refunded" if one.refunded_at else "payments_line"
         lines.append(
-            f"{when} · "
+            f"{context.ago(one.at)} · "
             + context.say(key, n=one.credits, stars=one.stars, chat=str(one.chat_id), user=str(one.user_id))
             + f"\n{one.charge_id}"
         )
