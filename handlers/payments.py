@@ -9,6 +9,7 @@ import structlog
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice, Message, Update
 from telegram.error import BadRequest, NetworkError
 
+from handlers.addressing import is_private
 from handlers.context import Context, topic_of
 from handlers.guards import for_admins, note
 from storage import chats, people
@@ -54,8 +55,8 @@ async def buy(update: Update, context: Context) -> None:
         [InlineKeyboardButton(context.say("buy_pack", n=n, stars=stars), callback_data=f"b:{n}:{stars}")]
         for n, stars in packs.items()
     ]
-    private = message.chat.type == message.chat.PRIVATE
-    await context.reply(message, context.say("buy" if private else "buy_group"), InlineKeyboardMarkup(buttons))
+    words = context.say("buy" if is_private(message) else "buy_group")
+    await context.reply(message, words, InlineKeyboardMarkup(buttons))
 
 
 async def pack_chosen(update: Update, context: Context) -> None:
