@@ -17,7 +17,7 @@ _ALLOWANCES = {"unlimited": quotas.UNLIMITED, "default": None}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What /setquota sets: `kind` None leaves the period as it is, `member` is ("keep", …) or what to set."""
+    """What /setquota sets: `kind` None leaves the period as it is; `member` is the member cap, if `with_member`."""
 
     allowance: int | None
     kind: Kind | None = None
