@@ -27,7 +27,7 @@ NEAR = 0.8
 
 _REFUSALS = ("key_refused", "out_of_credit")
 # How a job may end without anything being wrong with us or a provider.
-_NO_FAULT = frozenset(
+NO_FAULT = frozenset(
     {
         *("delivered", "cancelled", "chat_gone", "undeliverable"),
         *("not_a_picture", "picture_too_large", "no_face", "link_unreachable", "picture"),
@@ -73,7 +73,7 @@ class Alerts(Metrics):
     def job_ended(self, operation: str, provider: str, outcome: str) -> None:
         """Count a job, and tell when too many of the last ones failed."""
         super().job_ended(operation, provider, outcome)
-        self._failed.append(outcome not in _NO_FAULT)
+        self._failed.append(outcome not in NO_FAULT)
         if len(self._failed) == LATELY and sum(self._failed) >= self._failure_share * LATELY:
             self._tell("alert_failures", "failures", failed=sum(self._failed), n=LATELY)
 
