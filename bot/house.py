@@ -36,11 +36,6 @@ def make_terms(settings: Settings) -> ledger.Terms:
 
 def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Alerts:
     """Give the metrics that tell the admins."""
-
-    async def spent() -> int:
-        async with db.read() as conn:
-            return await ledger.spent_on(conn, utc_day(time.time()))
-
     return Alerts(
         db,
         bot,
@@ -48,7 +43,7 @@ def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Ale
         settings.admin_ids,
         failure_share=settings.failure_alert,
         cap=settings.daily_spend_cap,
-        spent=spent,
+        spent=lambda: db.look(lambda conn: ledger.spent_on(conn, utc_day(time.time()))),
     )
 
 

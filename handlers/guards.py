@@ -121,8 +121,7 @@ async def named(message: Message, context: Context, is_value: Callable[[str], bo
         return Named(message.chat_id, rest)
     if who.removeprefix("-").isdecimal() and len(who) <= _LONGEST_ID and abs(int(who)) <= _LARGEST_ID:
         return Named(int(who), rest)
-    async with context.house.db.read() as conn:
-        chat = await chats.find(conn, who) if who.startswith("@") else None
+    chat = await context.house.db.look(lambda conn: chats.find(conn, who)) if who.startswith("@") else None
     if chat is None:
         await context.reply(message, context.say("chat_unknown", chat=words[0]))
         return None

@@ -157,8 +157,7 @@ async def refund(message: Message, context: Context) -> None:
     if not charge:
         await context.reply(message, context.say("refund_usage"))
         return
-    async with house.db.read() as conn:
-        payment = await rows.get(conn, charge)
+    payment = await house.db.look(lambda conn: rows.get(conn, charge))
     if payment is None:
         await context.reply(message, context.say("refund_unknown"))
         return
