@@ -1,9 +1,5 @@
 """Part of the composition root: what the handlers are given, and what things cost."""
 
-import time
-
-from telegram import Bot
-
 from bot.alerts import Alerts
 from bot.settings import Settings
 from bot.windows import AT_ONCE
@@ -15,7 +11,6 @@ from jobs.dispatch import Desk, Dispatch
 from jobs.prices import Prices
 from storage import ledger, people
 from storage.database import Database
-from storage.periods import utc_day
 
 
 def make_prices(settings: Settings) -> Prices:
@@ -31,19 +26,6 @@ def make_terms(settings: Settings) -> ledger.Terms:
         settings.daily_spend_cap,
         zone=settings.time_zone,
         person_cap=settings.person_daily_cap,
-    )
-
-
-def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Alerts:
-    """Give the metrics that tell the admins."""
-    return Alerts(
-        db,
-        bot,
-        words,
-        settings.admin_ids,
-        failure_share=settings.failure_alert,
-        cap=settings.daily_spend_cap,
-        spent=lambda: db.look(lambda conn: ledger.spent_on(conn, utc_day(time.time()))),
     )
 
 
