@@ -255,16 +255,12 @@ def _updates(body: object) -> list[RawUpdate] | None:
     """Read the answer to getUpdates; None when Telegram refused. Raises ValueError when it is none."""
     match body:
         case {"ok": True, "result": [*updates]}:
-            if not all(isinstance(update, dict) and _is_id(update.get("update_id")) for update in updates):
+            if not all(map(inbox.is_update, updates)):
                 raise ValueError
             return updates
         case {"ok": False}:
             return None
     raise ValueError
-
-
-def _is_id(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**63
 
 
 def _pause(refusal: object) -> float:

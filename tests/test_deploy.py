@@ -17,6 +17,7 @@ from bot.cli import WRONG_SETTINGS, app
 from bot.metrics import Metrics
 from bot.settings import PREFIX, Settings
 from bot.web import make_app
+from storage.inbox import RawUpdate
 
 HOUSE = Path(__file__).parent.parent
 DEPLOY = HOUSE / "deploy"
@@ -35,7 +36,7 @@ def with_command(command: str) -> dict[str, dict[str, Any]]:
 
 
 def web_paths() -> set[str]:
-    async def accept(_update: dict[str, Any]) -> bool:
+    async def accept(_update: RawUpdate) -> bool:
         return True
 
     async def on_callback(_token: str, _body: bytes) -> bool:
