@@ -37,7 +37,7 @@ def make_house(
     rate = people.Rate(*settings.person_rate) if settings.person_rate else None
     return House(
         db=db,
-        desk=Desk(db, dispatch, terms, prices.most, chat_limit=settings.chat_waiting, rate=rate),
+        desk=Desk(db, dispatch, terms, prices.most, chat_unfinished=settings.chat_waiting, rate=rate),
         words=words,
         terms=terms,
         costs=prices.most,

@@ -53,7 +53,7 @@ class Replica:
         self.dispatch = DistributedDispatch(db, self.local, self.runner, self.membership, chat_limit=4)
         self.membership.on_beat.append(self.dispatch.sweep)
         self.membership.on_lost.append(self.dispatch.abandon)
-        self.desk = Desk(db, self.dispatch, ledger.Terms(100), COSTS, chat_limit=60)
+        self.desk = Desk(db, self.dispatch, ledger.Terms(100), COSTS, chat_unfinished=60)
 
     async def accept(self, *requests: Request) -> tuple[int, ...]:
         """Accept requests and give the ids of their jobs."""

@@ -89,7 +89,7 @@ async def test_sums_are_integers(db: Database) -> None:
         numbers += [number for pair in (await overview.spent_with_providers(conn, 0.0)).values() for number in pair]
         quota = await ledger.quota(conn, 1, TERMS, now=0.0)
         day = datetime.now(UTC).date().isoformat()
-        numbers += [quota.used, await ledger.spent_on(conn, day), await jobs.waiting(conn, 1)]
+        numbers += [quota.used, await ledger.spent_on(conn, day), await jobs.count_unfinished(conn, 1)]
         assert {type(number) for number in numbers} == {int}
         assert (found.credits, rows[0]["spent"], found.active_chats) == ({"hold": 9, "settle": 6}, 6, 1)
         await raw(conn, "UPDATE balances SET used = 5")
