@@ -7,11 +7,9 @@ from dataclasses import replace
 from jobs.closing import Closing, Messenger, UndeliverableError
 from jobs.job import Job, Piece, State
 from storage import jobs as rows
+from storage.albums import MOST
 from storage.database import Database
 from storage.jobs import SupersededError
-
-MOST = 10
-"""Files in one album (Bot API, sendMediaGroup)."""
 
 
 class Albums:

@@ -11,7 +11,7 @@ from storage.database import Connection, Row
 from storage.tables import album_pictures, albums, offers
 
 MOST = 10
-"""Pictures in one album (Bot API, InputMedia)."""
+"""Pictures or files in one album (Bot API, sendMediaGroup)."""
 
 _in_chat: sa.BindParameter[int] = sa.bindparam("in_chat")
 _in_group: sa.BindParameter[str] = sa.bindparam("in_group")

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from imaging.errors import NoFace
 from imaging.operations import Cutout, Operation
 from imaging.provider import Link
-from jobs.albums import MOST, batches
+from jobs.albums import batches
 from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
 from jobs.dispatch import Accepted, Refused
 from jobs.job import Piece, Request, State
 from storage import jobs as rows
 from storage import results
+from storage.albums import MOST
 from storage.database import Database
 from tests.databases import raw
 from tests.jobs.support import Bench, request
