@@ -118,7 +118,7 @@ async def working(common: Common, work: Work, grace: float) -> AsyncIterator[lis
             yield tasks
     finally:
         await work.local.stop(grace)
-        work.runner.close()
+        work.runner.albums.close()
         await work.progress.close()
         await common.metrics.close()
 

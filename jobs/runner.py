@@ -69,6 +69,7 @@ class Runner:
 
     `work_seconds` bounds the work until the result is here, downtime not counted; `deliver_seconds` the time after.
     `price` gives the credits to charge for a result, at most what was held. `lease` says which jobs are this process's.
+    `albums` holds results until the rest of their album is there.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Runner:
         self._closing = Closing(
             db, courier, observer, self._watcher, deliver_seconds=deliver_seconds, price=price, lease=lease
         )
-        self._albums = Albums(db, courier, self._closing, self._deliver)
+        self.albums = Albums(db, courier, self._closing, self._deliver)
 
     async def work(self, job_id: int) -> Rest | None:
         """Bring the job to its result or its failure; give what is left to do in the chat, which needs no slot."""
@@ -127,7 +128,7 @@ class Runner:
 
     def _rest(self, piece: Piece) -> Rest:
         if piece.job.album is not None:
-            return partial(self._albums.arrive, piece)
+            return partial(self.albums.arrive, piece)
         if piece.job.state == State.FAILED:
             return partial(self._closing.tell, piece.job)
         return partial(self._deliver, piece)
@@ -138,24 +139,12 @@ class Runner:
         False when it had ended before, or its result is on the way to the chat.
         """
         row = await self._load(job_id)
-        if row is None or (job := Job.of(row)).state in ENDED or not self._albums.drop(job_id):
+        if row is None or (job := Job.of(row)).state in ENDED or not self.albums.drop(job_id):
             return False
         await self._closing.end(Ending(job, State.CANCELLED, job.provider))
         if job.album is not None:
-            await self._albums.check(job_id)
+            await self.albums.check(job_id)
         return True
-
-    def close(self) -> None:
-        """Let go of what waits for the rest of its album."""
-        self._albums.close()
-
-    def holds(self, job_id: int) -> bool:
-        """Tell whether a job's result waits here for the rest of its album, or is on its way."""
-        return self._albums.holds(job_id)
-
-    async def check_albums(self) -> None:
-        """Send the albums of which what was missing has ended in another process."""
-        await self._albums.check_all()
 
     async def _load(self, job_id: int) -> Row | None:
         """Give the job's row, if the job is there and this process's."""

@@ -28,7 +28,7 @@ async def bench(db: Database) -> AsyncIterator[Bench]:
     bench = Bench(db)
     yield bench
     await bench.dispatch.stop(0)
-    bench.runner.close()
+    bench.runner.albums.close()
 
 
 def album(count: int = 3, operation: Operation | None = None, source: str = "a1") -> list[Request]:
@@ -95,7 +95,7 @@ async def test_cut_short_anywhere(db: Database, fails: bool) -> None:  # noqa: F
             bench.provider.troubles = [NoFace()]
         for each in jobs:
             await bench.work(each)
-        bench.runner.close()
+        bench.runner.albums.close()
         crashed = bench.telegram.crash.passed > at
         bench.telegram.crash.at = None
         second = bench.make_runner()

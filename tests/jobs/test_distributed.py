@@ -270,7 +270,7 @@ async def test_cancel_album_elsewhere(town: Town) -> None:
 
 
 async def _held(worker: Replica, *made: int) -> bool:
-    return all(worker.runner.holds(job) for job in made)
+    return all(worker.runner.albums.holds(job) for job in made)
 
 
 async def test_album_goes_on_without_what_is_cancelled_elsewhere(town: Town) -> None:
@@ -314,7 +314,7 @@ async def test_album_of_another(town: Town) -> None:
         await other.db.transact(lambda conn, job=job: rows.seize(conn, job, other.membership.id))  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert await front.runner.cancel(made[2])
     with pytest.raises(SupersededError):
-        await worker.runner.check_albums()
+        await worker.runner.albums.check_all()
     await worker.dispatch.abandon()
     assert town.telegram.sent == []
     assert [(await front.job(job))["state"] for job in made[:2]] == ["delivering", "delivering"]

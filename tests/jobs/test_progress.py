@@ -65,7 +65,7 @@ async def bench(db: Database, screen: Screen) -> AsyncIterator[Bench]:
     progress = watch(bench, screen)
     yield bench
     await bench.dispatch.stop(0)
-    bench.runner.close()
+    bench.runner.albums.close()
     await progress.close()
 
 
