@@ -36,12 +36,7 @@ _refunded = (
     .returning(payments.c.charge_id)
 )
 _taken = sa.select(ledger.c.credits.label("n")).where(ledger.c.source == sa.bindparam("origin"))
-_newest = (
-    sa.select(payments)
-    .order_by(payments.c.at.desc(), payments.c.charge_id)
-    .limit(sa.bindparam("count"))
-    .offset(sa.bindparam("skip"))
-)
+_newest = sa.select(payments).order_by(payments.c.at.desc(), payments.c.charge_id).limit(sa.bindparam("count"))
 _all = sa.select(payments)
 _told = sa.update(payments).where(payments.c.charge_id == _charge).values(told=1)
 
@@ -94,9 +89,9 @@ async def set_told(conn: Connection, charge_id: str) -> None:
     await conn.all(_told, charge=charge_id)
 
 
-async def newest(conn: Connection, count: int, skip: int = 0) -> list[Payment]:
-    """Give `count` payments, newest first, after skipping some."""
-    return [Payment(**row) for row in await conn.all(_newest, count=count, skip=skip)]
+async def newest(conn: Connection, count: int) -> list[Payment]:
+    """Give the newest `count` payments, newest first."""
+    return [Payment(**row) for row in await conn.all(_newest, count=count)]
 
 
 async def everything(conn: Connection) -> dict[str, Payment]:

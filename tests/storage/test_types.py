@@ -120,7 +120,7 @@ async def test_orders(db: Database) -> None:
         for charge in "bAa":
             await payments.credit(conn, 1, TERMS, charge_id=charge, user_id=1, credits=1, stars=1)
         await raw(conn, "UPDATE payments SET at = 5")
-        assert [one.charge_id for one in await payments.newest(conn, 2, 1)] == ["a", "b"]
+        assert [one.charge_id for one in await payments.newest(conn, 3)] == ["A", "a", "b"]
         pages = [row["id"] async for page in overview.ledger_pages(conn, 0.0) for row in page]
         assert pages == sorted(pages)
         assert len(pages) == 9
