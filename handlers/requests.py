@@ -21,7 +21,7 @@ FRESH = "fresh"
 
 
 def without_fresh(typed: str) -> tuple[str, bool]:
-    """Take the word FRESH out of what was typed; whether it was there."""
+    """Take the word FRESH out of what was typed; tell whether it was there."""
     words = typed.split()
     rest = [word for word in words if word.lower() != FRESH]
     return (" ".join(rest), True) if len(rest) < len(words) else (typed, False)

@@ -95,7 +95,7 @@ class Watcher(Protocol):
 class Ending:
     """How one job ends; `error` and `params` say why it failed, `sent` what Telegram keeps of its result.
 
-    `actual`: what a delivered one costs; None: all that was held.
+    `told` 0: its chat has still to hear of it. `actual`: what a delivered one costs; None: all that was held.
     """
 
     job: Job

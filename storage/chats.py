@@ -147,7 +147,7 @@ async def forget_expected(conn: Connection, chat_id: int, user_id: int) -> bool:
 
 async def migrate(conn: Connection, old: int, new: int) -> None:
     """Carry a group's settings, credits and jobs over to the supergroup it became. Doing it twice changes nothing."""
-    for each in (old, new):  # in this order, as whoever finds that his chat has moved meanwhile
+    for each in (old, new):  # as those lock who waited for the old chat and then find that it has moved
         await conn.lock(f"chat {each}")
     if await get(conn, old) is not None:
         await conn.all(_drop_preferences, new=new)

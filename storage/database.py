@@ -61,7 +61,7 @@ class Database(ABC):
 
     @abstractmethod
     async def look(self, work: Work[T]) -> T:
-        """Run `work` on a connection that only reads: cheaper than `read`, for what `transact` is for."""
+        """Run `work` on a connection that only reads; cheaper than `read`, and only for rows that an index finds."""
 
     @abstractmethod
     async def ping(self) -> None:
