@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from jobs.job import Job, Request, SendAs, State
@@ -45,7 +45,7 @@ class Refused:
     """
 
     code: str
-    params: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, int | datetime | timedelta] = field(default_factory=dict)
     covered: int = 0
 
 
@@ -146,8 +146,9 @@ class Desk:
         cost = self._costs[request.operation.name]
         short = await ledger.hold(conn, request.chat_id, job_id, cost, self._terms, user_id=request.user_id)
         if short is not None:
-            told = {"renews_at": short.quota.renews_at, "left": short.left, "cost": cost}
-            raise _RefusalError(Refused(short.reason, told))
+            raise _RefusalError(
+                Refused(short.reason, {"renews_at": short.quota.renews_at, "left": short.left, "cost": cost})
+            )
         return job_id, False
 
 
