@@ -83,7 +83,8 @@ async def replicas(folder: Path, *, jobs: int, rounds: int, waits: int, say: Cal
                     found["first"].setdefault(kind, []).extend((await standins.load(waits, at_once=1))["firsts"])
         for workers in (1, 2):
             say(f"a provider that takes {PROVIDER_SECONDS:g} s; web and {workers} worker{'s' * (workers > 1)}")
-            found["slow"][f"web + {workers}"] = await _slow(standins, server, folder / str(workers), workers, jobs)
+            async with fleet(standins, server, folder / str(workers), workers, concurrency=max(AT_ONCE)) as programs:
+                found["slow"][f"web + {workers}"] = await _sweep(standins, programs, jobs)
         for kind in ("sqlite", "postgresql"):
             say(f"the same; run on {kind}")
             async with _run(kind, standins, server, folder / f"slow {kind}", concurrency=max(AT_ONCE)) as programs:
@@ -163,11 +164,6 @@ async def _listening(port: int, child: asyncio.subprocess.Process) -> None:
             else:
                 writer.close()
                 return
-
-
-async def _slow(standins: StandIns, server: postgres.Server, folder: Path, workers: int, jobs: int) -> list[Figures]:
-    async with fleet(standins, server, folder, workers, concurrency=max(AT_ONCE)) as programs:
-        return await _sweep(standins, programs, jobs)
 
 
 async def _sweep(standins: StandIns, programs: Measured, jobs: int) -> list[Figures]:

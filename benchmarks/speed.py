@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks.programs import MEBI, Program, StandIns, program, stand_ins
+from benchmarks.programs import MEBI, Program, program, stand_ins
 
 PROVIDER_SECONDS = 0.1
 BIG = 19 * MEBI
@@ -38,7 +38,7 @@ async def race(folder: Path, *, jobs: int, rounds: int, say: Callable[[str], Non
 
 async def added(folder: Path, *, jobs: int) -> Figures:
     """Give the milliseconds between photo and reply that are not the provider's, in sync mode, one photo at a time."""
-    async with stand_ins(folder) as standins, program("darkroom", standins, folder) as (_, _):
+    async with stand_ins(folder) as standins, program("darkroom", standins, folder):
         await standins.load(min(jobs, 50), at_once=1)
         waits = (await standins.load(jobs, at_once=1, seconds=PROVIDER_SECONDS))["waits"]
     cuts = quantiles([(wait - PROVIDER_SECONDS) * 1000 for wait in waits], n=20)
@@ -52,8 +52,7 @@ async def starts(folder: Path, *, times: int) -> Figures:
         for number in range(times):
             home = folder / str(number)
             home.mkdir()
-            for kind, figures in found.items():
-                del kind
+            for figures in found.values():
                 async with program("darkroom", standins, home) as (running, seconds):
                     await asyncio.sleep(1)  # whatever the start leaves to be done is done
                     figures.append((seconds, running.memory()))
@@ -72,14 +71,10 @@ async def memory(folder: Path, *, files: int) -> Figures:
         await standins.load(200)
         before = await _settled(running)
         running.forget_peak()
-        await _big(standins, files)
+        await standins.load(files, at_once=files, photo=BIG, result=BIG, seconds=1)
         return {"files": files, "before": before, "peak": running.memory("VmHWM"), "after": await _settled(running)}
 
 
 async def _settled(running: Program) -> float:
     await asyncio.sleep(1)
     return running.memory()
-
-
-async def _big(standins: StandIns, files: int) -> None:
-    await standins.load(files, at_once=files, photo=BIG, result=BIG, seconds=1)

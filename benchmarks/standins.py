@@ -111,10 +111,8 @@ class World:
                 return good([]) if b"timeout=0" in start else self._get_updates()  # the naive bot's farewell
             case "getMe":
                 return good(ME)
-            case "getMyName" | "getMyDescription" | "getMyShortDescription":
-                return good(
-                    {{"getMyName": "name", "getMyDescription": "description"}.get(method, "short_description"): ""}
-                )
+            case "getMyDescription" | "getMyShortDescription":
+                return good({"description": "", "short_description": ""})  # each has its field
             case "getFile":
                 if self.load:
                     self.load.begun()

@@ -6,7 +6,7 @@ At most once an hour for each cause, however many processes notice it.
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from statistics import fmean
 
 import structlog
@@ -15,8 +15,9 @@ from telegram.error import TelegramError
 
 from bot.metrics import Metrics
 from handlers.words import Words
-from storage import alerts
+from storage import alerts, ledger
 from storage.database import Database
+from storage.periods import utc_day
 
 QUIET_SECONDS = 3600.0
 LATELY = 20
@@ -27,7 +28,7 @@ NEAR = 0.8
 
 _REFUSALS = ("key_refused", "out_of_credit")
 # How a job may end without anything being wrong with us or a provider.
-_NO_FAULT = frozenset(
+NO_FAULT = frozenset(
     {
         *("delivered", "cancelled", "chat_gone", "undeliverable"),
         *("not_a_picture", "picture_too_large", "no_face", "link_unreachable", "picture"),
@@ -37,7 +38,7 @@ log = structlog.get_logger()
 
 
 class Alerts(Metrics):
-    """Metrics that also speak up. `spent` gives today's credits over all chats, which `cap` bounds."""
+    """Metrics that also speak up. `cap` bounds a day's credits over all chats."""
 
     def __init__(
         self,
@@ -48,7 +49,6 @@ class Alerts(Metrics):
         *,
         failure_share: float,
         cap: int | None,
-        spent: Callable[[], Awaitable[int]],
     ) -> None:
         super().__init__()
         self._db = db
@@ -57,7 +57,6 @@ class Alerts(Metrics):
         self._admin_ids = tuple(admin_ids)
         self._failure_share = failure_share
         self._cap = cap
-        self._spent = spent
         self._told: dict[str, float] = {}  # spares looking into the database, where all processes see what was told
         self._failed: deque[bool] = deque(maxlen=LATELY)
         self._seconds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LATELY))
@@ -73,7 +72,7 @@ class Alerts(Metrics):
     def job_ended(self, operation: str, provider: str, outcome: str) -> None:
         """Count a job, and tell when too many of the last ones failed."""
         super().job_ended(operation, provider, outcome)
-        self._failed.append(outcome not in _NO_FAULT)
+        self._failed.append(outcome not in NO_FAULT)
         if len(self._failed) == LATELY and sum(self._failed) >= self._failure_share * LATELY:
             self._tell("alert_failures", "failures", failed=sum(self._failed), n=LATELY)
 
@@ -93,7 +92,7 @@ class Alerts(Metrics):
             await asyncio.gather(*self._tasks)
 
     async def _look_at_cap(self, cap: int) -> None:
-        spent = await self._spent()
+        spent = await self._db.look(lambda conn: ledger.spent_on(conn, utc_day(time.time())))
         if spent >= NEAR * cap:
             self._tell("alert_spend_cap", "spend cap", n=spent, cap=cap)
 

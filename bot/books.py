@@ -2,25 +2,24 @@
 
 import time
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 from telegram import Bot, StarTransaction, TransactionPartnerUser
 
 from bot.settings import Settings
 from storage import audit, payments
+from storage.database import Work
 from storage.opening import open_database
 from storage.payments import Payment
 
+T = TypeVar("T")
 PAGE = 100
 """Transactions that Telegram gives at once, at most (Bot API, getStarTransactions)."""
 
 
 async def find_differences(settings: Settings) -> list[str]:
     """Recompute from the ledger what is kept beside it; give a sentence for each difference. The bot may run."""
-    db = await open_database(settings.database_url.get_secret_value(), own=False)
-    try:
-        found = await db.look(audit.differences)
-    finally:
-        await db.close()
+    found = await _look(settings, audit.differences)
     return [f"{each.what} of {each.who}: {each.kept} is kept, the ledger says {each.counted}" for each in found]
 
 
@@ -37,12 +36,16 @@ async def reconcile(settings: Settings, bot: Bot) -> list[str]:
             paid[one.id] = one.amount
         elif isinstance(one.receiver, TransactionPartnerUser):
             refunded.add(one.id)
+    return _compare(await _look(settings, payments.everything), paid, refunded, began)
+
+
+async def _look(settings: Settings, work: Work[T]) -> T:
+    """Read from the database while the bot may run."""
     db = await open_database(settings.database_url.get_secret_value(), own=False)
     try:
-        ours = await db.look(payments.everything)
+        return await db.look(work)
     finally:
         await db.close()
-    return _compare(ours, paid, refunded, began)
 
 
 def _compare(ours: dict[str, Payment], paid: dict[str, int], refunded: set[str], before: float) -> list[str]:

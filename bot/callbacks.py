@@ -54,7 +54,7 @@ class SharedCallbacks:
         self._over.add(hashed)
 
     async def take(self, token: str, body: bytes) -> bool:
-        """Take a call for whoever waits; whether its URL was good. It is not good a second time."""
+        """Take a call for whoever waits; tell whether its URL was good, which it is only once."""
         hashed, task_id = calls.hash_of(token), wire.read_callback(body)
         return await self._db.transact(lambda conn: calls.take(conn, hashed, task_id))
 

@@ -104,7 +104,7 @@ async def _server(settings: Settings) -> Finding:
     url = sa.make_url(settings.database_url.get_secret_value())
     where = f"PostgreSQL at {url.host or 'this machine'}"
     try:
-        db = await open_database(url.render_as_string(hide_password=False), own=False)
+        db = await open_database(settings.database_url.get_secret_value(), own=False)
     except EmptyError:
         return Finding("database", fine=True, words=f"{where}, {url.database} is empty: the first start fills it")
     except (DatabaseError, SchemaError) as error:

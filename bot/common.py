@@ -12,7 +12,6 @@ from httpx_aiohttp import AiohttpTransport
 from telegram.ext import ExtBot
 
 from bot.alerts import Alerts
-from bot.house import make_alerts
 from bot.outside import make_bot, make_providers, make_transport
 from bot.roles import Role
 from bot.settings import Settings
@@ -60,7 +59,8 @@ async def open_common(settings: Settings, role: Role, stack: AsyncExitStack) -> 
     server = _as_server(db)
     gate = Rates(db) if server else None
     words, bot, files = Words(), make_bot(settings, gate), await stack.enter_async_context(make_transport())
-    metrics = make_alerts(settings, db, bot, words)
+    share, cap = settings.failure_alert, settings.daily_spend_cap
+    metrics = Alerts(db, bot, words, settings.admin_ids, failure_share=share, cap=cap)
     providers = make_providers(settings)
     for provider in providers:
         stack.push_async_callback(provider.aclose)

@@ -1,9 +1,5 @@
 """Part of the composition root: what the handlers are given, and what things cost."""
 
-import time
-
-from telegram import Bot
-
 from bot.alerts import Alerts
 from bot.settings import Settings
 from bot.windows import AT_ONCE
@@ -15,7 +11,6 @@ from jobs.dispatch import Desk, Dispatch
 from jobs.prices import Prices
 from storage import ledger, people
 from storage.database import Database
-from storage.periods import utc_day
 
 
 def make_prices(settings: Settings) -> Prices:
@@ -34,24 +29,6 @@ def make_terms(settings: Settings) -> ledger.Terms:
     )
 
 
-def make_alerts(settings: Settings, db: Database, bot: Bot, words: Words) -> Alerts:
-    """Give the metrics that tell the admins."""
-
-    async def spent() -> int:
-        async with db.read() as conn:
-            return await ledger.spent_on(conn, utc_day(time.time()))
-
-    return Alerts(
-        db,
-        bot,
-        words,
-        settings.admin_ids,
-        failure_share=settings.failure_alert,
-        cap=settings.daily_spend_cap,
-        spent=spent,
-    )
-
-
 def make_house(
     settings: Settings, db: Database, dispatch: Dispatch, words: Words, router: Router | None, alerts: Alerts
 ) -> House:
@@ -60,7 +37,7 @@ def make_house(
     rate = people.Rate(*settings.person_rate) if settings.person_rate else None
     return House(
         db=db,
-        desk=Desk(db, dispatch, terms, prices.most, chat_limit=settings.chat_waiting, rate=rate),
+        desk=Desk(db, dispatch, terms, prices.most, chat_unfinished=settings.chat_waiting, rate=rate),
         words=words,
         terms=terms,
         costs=prices.most,

@@ -24,6 +24,9 @@ ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "pre_checkout_
 POLL_SECONDS = 30
 """How long Telegram may keep an empty getUpdates open."""
 
+UNDER_WAY = 4096
+"""Updates at most, those waiting for their chat's turn included: far above what one chat sends."""
+
 DONE_SECONDS = 0.05  # handled updates are marked together: a repeat within it does no harm
 RETRY_SECONDS = 3.0
 log = structlog.get_logger()
@@ -164,13 +167,10 @@ class Intake:
 
 
 class Processor(BaseUpdateProcessor):
-    """Handles updates of different chats at the same time, those of one chat in order.
+    """Handles updates of different chats at the same time, those of one chat in order."""
 
-    `limit` is how many may be under way, those waiting for their chat's turn included: far above what one chat sends.
-    """
-
-    def __init__(self, intake: Intake, limit: int = 4096) -> None:
-        super().__init__(limit)
+    def __init__(self, intake: Intake) -> None:
+        super().__init__(UNDER_WAY)
         self._intake = intake
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by chat, while anyone waits
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -255,16 +255,12 @@ def _updates(body: object) -> list[RawUpdate] | None:
     """Read the answer to getUpdates; None when Telegram refused. Raises ValueError when it is none."""
     match body:
         case {"ok": True, "result": [*updates]}:
-            if not all(isinstance(update, dict) and _is_id(update.get("update_id")) for update in updates):
+            if not all(map(inbox.is_update, updates)):
                 raise ValueError
             return updates
         case {"ok": False}:
             return None
     raise ValueError
-
-
-def _is_id(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**63
 
 
 def _pause(refusal: object) -> float:

@@ -54,7 +54,7 @@ class Metrics:
         self._repeats.inc()
 
     def job_ended(self, operation: str, provider: str, outcome: str) -> None:
-        """Count an ended job; `provider` is "" if none was reached, `outcome` delivered, failed or cancelled."""
+        """Count an ended job; `provider` is "" if none was reached, `outcome` delivered, cancelled or an error code."""
         self._jobs.labels(operation, provider, outcome).inc()
 
     def stage(self, stage: str, seconds: float) -> None:

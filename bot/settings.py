@@ -9,7 +9,7 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -202,11 +202,6 @@ class Settings(BaseSettings):
         passwords = passwords_in(self.database_url.get_secret_value())
         return (*(key.get_secret_value() for key in keys if key), *passwords)
 
-    @classmethod
-    def read(cls, env_file: Path) -> Self:
-        """Read the environment and `env_file`; raises pydantic's ValidationError."""
-        return cls(_env_file=env_file)  # type: ignore[call-arg]  # the fields come from the environment
-
 
 def _is_loopback(host: str) -> bool:
     try:
@@ -251,7 +246,7 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
     try:
         named = {**(dotenv_values(env_file) if env_file.is_file() else {}), **os.environ}
         lines = _unknown_names(named)
-        settings = Settings.read(env_file)
+        settings = Settings(_env_file=env_file)  # type: ignore[call-arg]  # the fields come from the environment
     except ValidationError as error:
         raise SettingsError([*dict.fromkeys(map(_line, error.errors())), *lines]) from None
     except (OSError, UnicodeDecodeError):

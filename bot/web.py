@@ -7,7 +7,7 @@ import contextlib
 import hmac
 import json
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -17,6 +17,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from storage.inbox import is_update
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from bot.metrics import Metrics
+    from storage.inbox import RawUpdate
 
 MAX_UPDATE = 2**20  # bytes; Telegram's updates stay far below
 MAX_CALLBACK = 2**16  # bytes of a callback's body that are read
@@ -31,7 +34,6 @@ BODY_SECONDS = 10.0  # a body that takes longer is an attack or a dead line
 CHECK_SECONDS = 3.0  # longest time one readiness check may take
 READY_CACHE = 5.0  # seconds an answer of /readyz is reused, so that asking often costs nothing
 STOP_SECONDS = 3  # grace for open requests at the end; the whole program has 10
-MAX_UPDATE_ID = 2**63
 
 log = structlog.get_logger()
 
@@ -54,14 +56,13 @@ async def _body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _as_update(body: bytes) -> dict[str, Any] | None:
+def _as_update(body: bytes) -> RawUpdate | None:
     """Return the update in `body`, or None when it is not one."""
     try:
         update = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    update_id = update.get("update_id") if isinstance(update, dict) else None
-    return update if type(update_id) is int and 0 <= update_id < MAX_UPDATE_ID else None
+    return update if is_update(update) else None
 
 
 class Readiness:
@@ -97,7 +98,7 @@ def make_app(
     *,
     metrics: Metrics,
     checks: Mapping[str, Callable[[], Awaitable[object]]],
-    accept: Callable[[dict[str, Any]], Awaitable[bool]] | None = None,
+    accept: Callable[[RawUpdate], Awaitable[bool]] | None = None,
     secret: SecretStr | None = None,
     on_callback: Callable[[str, bytes], Awaitable[bool]] | None = None,
 ) -> Starlette:
@@ -130,7 +131,7 @@ def make_app(
 
 
 def _telegram(
-    accept: Callable[[dict[str, Any]], Awaitable[bool]], secret: SecretStr
+    accept: Callable[[RawUpdate], Awaitable[bool]], secret: SecretStr
 ) -> Callable[[Request], Awaitable[Response]]:
     expected = secret.get_secret_value().encode()
 

@@ -41,7 +41,7 @@ class Work:
 
 
 async def make_work(common: Common) -> Work:
-    """Make them."""
+    """Make all of that; some of it has to know what is made after it."""
     settings, db, membership = common.settings, common.db, common.membership
     delivery = Delivery(
         common.bot,
@@ -66,7 +66,6 @@ async def make_work(common: Common) -> Work:
         watcher=progress,
         lease=membership,
     )
-    shared: DistributedDispatch | None = None
     local = LocalDispatch(
         runner,
         limit=settings.concurrency,
@@ -75,17 +74,27 @@ async def make_work(common: Common) -> Work:
         released=lambda job_id: shared.released(job_id) if shared else None,
         ended=lambda chat_id, job_id: shared.ended(chat_id, job_id) if shared else None,
     )
-    if common.server:
-        from jobs import distributed  # noqa: PLC0415  loads procrastinate: see storage.opening
-
-        assert isinstance(membership, Membership)  # noqa: S101  it is, on a server
-        shared = distributed.DistributedDispatch(
-            common.server, local, runner, membership, chat_limit=settings.chat_concurrency, watch=progress.watch
-        )
-        await shared.open()
+    shared = await _share(common, local, runner, progress)
     end = shared or local
     common.metrics.watch_queue(lambda: end.depth, lambda: end.working)
     return Work(runner, progress, local, end, shared)
+
+
+async def _share(
+    common: Common, local: LocalDispatch, runner: Runner, progress: Progress
+) -> "DistributedDispatch | None":
+    """Share the jobs with other processes, if the database is on a server."""
+    if common.server is None:
+        return None
+    from jobs import distributed  # noqa: PLC0415  loads procrastinate: see storage.opening
+
+    assert isinstance(common.membership, Membership)  # noqa: S101  it is, on a server
+    limit = common.settings.chat_concurrency
+    shared = distributed.DistributedDispatch(
+        common.server, local, runner, common.membership, chat_limit=limit, watch=progress.watch
+    )
+    await shared.open()
+    return shared
 
 
 @asynccontextmanager
@@ -109,7 +118,7 @@ async def working(common: Common, work: Work, grace: float) -> AsyncIterator[lis
             yield tasks
     finally:
         await work.local.stop(grace)
-        work.runner.close()
+        work.runner.albums.close()
         await work.progress.close()
         await common.metrics.close()
 

@@ -14,7 +14,6 @@ from handlers.addressing import OnCommand, door
 from handlers.admin import block, grant, setquota, unblock
 from handlers.buttons import on_press
 from handlers.colorize import colorize
-from handlers.commands import publish_commands
 from handlers.context import App, House
 from handlers.cutout import cutout
 from handlers.enhance import enhance
@@ -37,7 +36,7 @@ from handlers.requests import some
 from handlers.start import help_, id_, start, unknown_command
 from handlers.stats import stats
 
-__all__ = ["publish_commands", "register", "result_buttons"]
+__all__ = ["register", "result_buttons"]
 
 DOOR = -1
 """PTB's groups run in order, and in each the first handler that matches: the door comes before the house."""

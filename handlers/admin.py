@@ -17,7 +17,7 @@ _ALLOWANCES = {"unlimited": quotas.UNLIMITED, "default": None}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What /setquota sets: `kind` None leaves the period as it is, `member` is ("keep", …) or what to set."""
+    """What /setquota sets: `kind` None leaves the period as it is; `member` is the member cap, if `with_member`."""
 
     allowance: int | None
     kind: Kind | None = None
@@ -94,12 +94,11 @@ async def grant(message: Message, context: Context) -> None:
     if who is None or not amount:
         await context.reply(message, context.say("grant_usage", most=MOST))
         return
-    house, admin, chat_id = context.house, message.from_user, who.chat_id
-    about = {"by": admin.id if admin else 0, "source": f"grant:{source_of(message)}"}
-    reason = " ".join(who.rest[1:]) or None
+    house, chat_id, by = context.house, who.chat_id, message.from_user.id if message.from_user else 0
+    source, reason = f"grant:{source_of(message)}", " ".join(who.rest[1:]) or None
 
     async def work(conn: Connection) -> Quota:
-        quota = await ledger.grant(conn, chat_id, amount, house.terms, **about, note=reason)  # type: ignore[arg-type]  # by name
+        quota = await ledger.grant(conn, chat_id, amount, house.terms, by=by, source=source, note=reason)
         await note(conn, message, chat_id)
         return quota
 

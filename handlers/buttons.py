@@ -6,7 +6,7 @@ from telegram import Message, Update
 
 from handlers import developing, preferences, presets, printing, privacy
 from handlers.context import Context
-from handlers.guards import decides
+from handlers.guards import may_press
 from handlers.pressed import Act, Pressed, StaleError
 from handlers.presses import Press
 
@@ -26,7 +26,7 @@ async def on_press(update: Update, context: Context) -> None:
         await context.quietly(query.answer(context.say("press_too_old")))
         return
     pressed = Pressed(press, query, message)
-    if query.from_user.id != press.user_id and not await decides(context, message.chat, query.from_user.id):
+    if not await may_press(context, query, message, press.user_id):
         toast: str | None = context.say("press_not_yours")
     else:
         try:

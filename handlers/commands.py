@@ -29,11 +29,10 @@ log = structlog.get_logger()
 
 
 async def publish_commands(bot: Bot, words: Words, admin_ids: Iterable[int], *, selling: bool = False) -> None:
-    """Register the commands in every language; admins see theirs too. A list is display, not permission.
+    """Register the commands in every language; admins see theirs too, and with `selling` everyone sees how to buy.
 
-    With `selling` everyone sees how to buy.
-
-    What Telegram refuses is logged: an admin who never started the bot has no chat to show a list in.
+    A list is display, not permission. What Telegram refuses is logged: an admin who never started the bot has no chat
+    to show a list in.
     """
     everyone = EVERYONE + (SALE if selling else ())
     await _publish(bot, words, everyone, BotCommandScopeDefault())

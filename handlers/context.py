@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -129,6 +130,10 @@ class Context(CallbackContext[ExtBot[Any], dict[Any, Any], dict[Any, Any], Hall]
     def say(self, key: str, /, **params: Param) -> str:
         """Give the words for `key` in the person's language."""
         return self.house.words.say(self.language, key, **params)
+
+    def ago(self, moment: float) -> str:
+        """Say how long ago a moment (seconds since the epoch) was, as the person's language does."""
+        return self.house.words.show(self.language, datetime.fromtimestamp(moment, UTC))
 
     async def reply(self, to: Message, text: str, markup: ForceReply | InlineKeyboardMarkup | None = None) -> Message:
         """Answer the message `to` with `text`, in its topic, also when it was deleted meanwhile.

@@ -12,7 +12,6 @@ from handlers.wishes import Wish
 from imaging.errors import ArgumentError
 from imaging.operations import OPERATIONS, Cutout, IdPhoto, Operation, load
 from jobs.job import Job, Picture, State
-from storage.database import Row
 
 PROVIDER_KEEPS = 50 * 60.0
 """Seconds a provider surely still has a result: it is valid for an hour (API_CONTRACT)."""
@@ -103,7 +102,7 @@ async def redo(pressed: Pressed, context: Context) -> str | None:
     row = await pressed.row(context)
     operation = _on_background(load(row["operation"], row["options"]), pressed.press.second)
     source = f"c{pressed.message.message_id}:redo:{pressed.press.second}"[:_SOURCE]
-    if not await accept(context, pressed.message, pressed.person, source, _original(row), Wish(operation)):
+    if not await accept(context, pressed.message, pressed.person, source, Picture.of(row), Wish(operation)):
         return None
     markup = keyboards.under_result(context.say, Job.of(row), as_photo=bool(pressed.message.photo))
     await pressed.show(context, "", markup)
@@ -127,7 +126,7 @@ async def again(pressed: Pressed, context: Context) -> str | None:
     operation = load(row["operation"], row["options"])
     source = f"c{pressed.query.id}"
     wish = Wish(operation, fresh=True)
-    taken = await accept(context, pressed.message, pressed.person, source, _original(row), wish)
+    taken = await accept(context, pressed.message, pressed.person, source, Picture.of(row), wish)
     return context.say("press_taken") if taken else None
 
 
@@ -144,11 +143,6 @@ async def file(pressed: Pressed, context: Context) -> str | None:
         data = bytes(await sent.download_as_bytearray())
         await context.send_file(message, data, f"photo-{row['operation']}.jpg", context.say("file_from_photo"))
     return context.say("press_taken")
-
-
-def _original(row: Row) -> Picture:
-    """Give the picture a job began with."""
-    return Picture(row["file_id"], row["file_unique_id"], row["file_kind"], row["file_name"], row["file_size"])
 
 
 ACTS: Mapping[str, Act] = {

@@ -1,7 +1,6 @@
 """What went wrong, in the person's words; the operator's log has the rest."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
 
 import structlog
 from telegram import Update
@@ -24,9 +23,8 @@ def misunderstood(context: Context, error: ArgumentError) -> str:
 
 async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
     """Say why a photo was not taken on, and when or how it can be."""
-    params = {name: value for name, value in refused.params.items() if isinstance(value, (int, datetime, timedelta))}
     if refused.code not in {"quota", "person_cap"}:
-        return context.say(f"refused_{refused.code}", **params)
+        return context.say(f"refused_{refused.code}", **refused.params)
     more = "\n" + context.say("refused_get_more") if context.house.packs else ""
     if refused.code == "person_cap":
         return context.say("refused_person_cap") + more
@@ -36,7 +34,7 @@ async def refusal(context: Context, chat_id: int, refused: Refused) -> str:
         return context.say("refused_quota_none") + more
     if not quota.left:
         return context.say("refused_quota", renews_at=quota.renews_at) + more
-    short = context.say("refused_quota_short", n=quota.left, cost=params["cost"], renews_at=quota.renews_at)
+    short = context.say("refused_quota_short", n=quota.left, cost=refused.params["cost"], renews_at=quota.renews_at)
     return short + more
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from telegram import Chat, Message, Update
+from telegram import CallbackQuery, Chat, Message, Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
@@ -89,6 +89,11 @@ async def decides(context: Context, chat: Chat, user_id: int) -> bool:
     return chat.type == ChatType.PRIVATE or await is_admin_of(chat.id, user_id, context)
 
 
+async def may_press(context: Context, query: CallbackQuery, message: Message, owner: int) -> bool:
+    """Tell whether who pressed a button under `message` is the one it was made for, or decides for the chat."""
+    return query.from_user.id == owner or await decides(context, message.chat, query.from_user.id)
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """The chat that an order names, and the words behind the name."""
@@ -116,8 +121,7 @@ async def named(message: Message, context: Context, is_value: Callable[[str], bo
         return Named(message.chat_id, rest)
     if who.removeprefix("-").isdecimal() and len(who) <= _LONGEST_ID and abs(int(who)) <= _LARGEST_ID:
         return Named(int(who), rest)
-    async with context.house.db.read() as conn:
-        chat = await chats.find(conn, who) if who.startswith("@") else None
+    chat = await context.house.db.look(lambda conn: chats.find(conn, who)) if who.startswith("@") else None
     if chat is None:
         await context.reply(message, context.say("chat_unknown", chat=words[0]))
         return None

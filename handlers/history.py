@@ -70,8 +70,8 @@ async def again(update: Update, context: Context) -> None:
     if not recent:
         await context.reply(message, context.say("again_none"))
         return
-    async with context.house.db.read() as conn:
-        last = await rows.of_source(conn, message.chat_id, recent[0][0]["source"])
+    newest = recent[0][0]
+    last = await context.house.db.look(lambda conn: rows.of_source(conn, message.chat_id, newest["source"]))
     await submit(context, message, [Request.of(row).again(message.message_id) for row in last])
 
 

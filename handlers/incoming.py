@@ -91,11 +91,11 @@ async def take(
     except BadLinkError:
         await context.reply(message, context.say("link_refused"))
         return
-    answered = message.reply_to_message or message.external_reply
+    own, answered = picture or link, message.reply_to_message or message.external_reply
     if picture and message.media_group_id:
         await gather(update, context, message, picture, wish)
-    elif picture := picture or link or picture_in(answered):
-        shown = answered if isinstance(answered, Message) and picture_in(message) is None and link is None else None
+    elif picture := own or picture_in(answered):
+        shown = answered if own is None and isinstance(answered, Message) else None
         await accept(context, message, speaker_of(message), f"m{message.message_id}", picture, wish, shown)
     elif message.effective_attachment:
         await context.reply(message, context.say("send_a_photo"))
@@ -144,18 +144,29 @@ async def photo(update: Update, context: Context) -> None:
     picture = picture_in(message)
     if message is None or picture is None or command_in(message):
         return
-    person = speaker_of(message)
-    expected = await context.house.db.look(lambda conn: chats.expected(conn, message.chat_id, person))
-    wish = Wish(load(expected.operation, expected.options), expected.fresh) if expected else None
+    wish = await _awaited(context, message)
     if message.media_group_id:
         await gather(update, context, message, picture, wish, awaited=True)
     elif wish:
-        await accept(context, message, person, f"m{message.message_id}", picture, wish)
-        # After the job is written down: if we die in between, the photo is taken twice as one job, not lost.
-        await context.house.db.persist(lambda conn: chats.forget_expected(conn, message.chat_id, person))
-    elif is_private(message) and not message.media_group_id:
-        words, buttons = menu_words(context.say, picture), menu(context.say, person, picture)
+        await _take_awaited(context, message, picture, wish)
+    elif is_private(message):
+        words, buttons = menu_words(context.say, picture), menu(context.say, speaker_of(message), picture)
         await context.reply(message, words, buttons)
+
+
+async def _awaited(context: Context, message: Message) -> Wish | None:
+    """Give what whoever wrote `message` was asked to send a photo for here."""
+    where = (message.chat_id, speaker_of(message))
+    expected = await context.house.db.look(lambda conn: chats.expected(conn, *where))
+    return Wish(load(expected.operation, expected.options), expected.fresh) if expected else None
+
+
+async def _take_awaited(context: Context, message: Message, picture: Picture, wish: Wish) -> None:
+    """Do what a picture was asked for, and expect none any more."""
+    person = speaker_of(message)
+    await accept(context, message, person, f"m{message.message_id}", picture, wish)
+    # After the job is written down: if we die in between, the photo is taken twice as one job, not lost.
+    await context.house.db.persist(lambda conn: chats.forget_expected(conn, message.chat_id, person))
 
 
 async def something_else(update: Update, context: Context) -> None:
@@ -182,13 +193,7 @@ async def _link_taken(context: Context, message: Message) -> bool:
         link, _ = link_in(message.text or "")
     except BadLinkError:
         return False
-    if link is None:
+    if link is None or (wish := await _awaited(context, message)) is None:
         return False
-    person = speaker_of(message)
-    expected = await context.house.db.look(lambda conn: chats.expected(conn, message.chat_id, person))
-    if expected is None:
-        return False
-    wish = Wish(load(expected.operation, expected.options), expected.fresh)
-    await accept(context, message, person, f"m{message.message_id}", link, wish)
-    await context.house.db.persist(lambda conn: chats.forget_expected(conn, message.chat_id, person))
+    await _take_awaited(context, message, link, wish)
     return True

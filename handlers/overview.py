@@ -59,7 +59,7 @@ async def jobs_all(message: Message, context: Context) -> None:
 
 def _job_line(context: Context, row: Row) -> str:
     state, operation = row["error"] or row["state"], context.say(f"button_{row['operation']}")
-    return f"{_ago(context, row['created_at'])} · {operation} · {state} · {row['provider'] or '-'}"
+    return f"{context.ago(row['created_at'])} · {operation} · {state} · {row['provider'] or '-'}"
 
 
 @for_admins
@@ -94,7 +94,7 @@ async def _chats_page(context: Context, order: overview.Order, page: int) -> tup
         rows = await overview.list_chats(conn, order, time.time() - WINDOW, PAGE + 1, page * PAGE)
     lines = [
         f"{row['chat_id']} · {row['title'] or '-'} · "
-        + context.say("chats_spent", n=row["spent"], seen=_moment(row["seen_at"]))
+        + context.say("chats_spent", n=row["spent"], seen=datetime.fromtimestamp(row["seen_at"], UTC))
         for row in rows[:PAGE]
     ]
     steps = [("◀", page - 1)] if page else []
@@ -172,13 +172,5 @@ async def log(message: Message, context: Context) -> None:
     """/log: what admins did, newest first."""
     async with context.house.db.read() as conn:
         rows = await people.newest_actions(conn, 2 * PAGE)
-    lines = [f"{_ago(context, row['at'])} · {row['by']} · {row['what']}" for row in rows]
+    lines = [f"{context.ago(row['at'])} · {row['by']} · {row['what']}" for row in rows]
     await context.reply(message, "\n".join([context.say("log_title"), *(lines or ["-"])])[:4096])
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _ago(context: Context, seconds: float) -> str:
-    return context.house.words.show(context.language, _moment(seconds))

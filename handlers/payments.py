@@ -1,7 +1,6 @@
 """Credits for Telegram Stars: packs to buy, the checkout, the payment, the receipt, and giving it back."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Self
 
@@ -10,6 +9,7 @@ import structlog
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice, Message, Update
 from telegram.error import BadRequest, NetworkError
 
+from handlers.addressing import is_private
 from handlers.context import Context, topic_of
 from handlers.guards import for_admins, note
 from storage import chats, people
@@ -55,8 +55,8 @@ async def buy(update: Update, context: Context) -> None:
         [InlineKeyboardButton(context.say("buy_pack", n=n, stars=stars), callback_data=f"b:{n}:{stars}")]
         for n, stars in packs.items()
     ]
-    private = message.chat.type == message.chat.PRIVATE
-    await context.reply(message, context.say("buy" if private else "buy_group"), InlineKeyboardMarkup(buttons))
+    words = context.say("buy" if is_private(message) else "buy_group")
+    await context.reply(message, words, InlineKeyboardMarkup(buttons))
 
 
 async def pack_chosen(update: Update, context: Context) -> None:
@@ -157,8 +157,7 @@ async def refund(message: Message, context: Context) -> None:
     if not charge:
         await context.reply(message, context.say("refund_usage"))
         return
-    async with house.db.read() as conn:
-        payment = await rows.get(conn, charge)
+    payment = await house.db.look(lambda conn: rows.get(conn, charge))
     if payment is None:
         await context.reply(message, context.say("refund_unknown"))
         return
@@ -186,13 +185,11 @@ async def payments(message: Message, context: Context) -> None:
     """/payments: the newest payments, with their charge ids."""
     async with context.house.db.read() as conn:
         newest = await rows.newest(conn, PAGE)
-    show = context.house.words.show
     lines = []
     for one in newest:
-        when = show(context.language, datetime.fromtimestamp(one.at, UTC))
         key = "payments_refunded" if one.refunded_at else "payments_line"
         lines.append(
-            f"{when} · "
+            f"{context.ago(one.at)} · "
             + context.say(key, n=one.credits, stars=one.stars, chat=str(one.chat_id), user=str(one.user_id))
             + f"\n{one.charge_id}"
         )

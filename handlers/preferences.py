@@ -1,6 +1,6 @@
 """/settings: language, how results come, and the usual ID photo, for one chat; in a group its admins decide."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message
 
@@ -84,13 +84,13 @@ def _choices(context: Context, name: str, user_id: int, page: int) -> list[Row]:
 async def choose(pressed: Pressed, context: Context) -> str | None:
     """Write a choice down and show them all."""
     name, value = pressed.press.first, pressed.press.second
-    allowed: Mapping[str, object] = {
+    allowed: Mapping[str, Container[str]] = {
         "language": context.house.words.languages,
         "send_as": _WAYS,
         "id_size": PRESETS,
         "id_background": _COLOURS,
     }
-    if value != DEFAULT and value not in allowed.get(name, ()):  # type: ignore[operator]  # all of them are containers
+    if value != DEFAULT and value not in allowed.get(name, ()):
         raise StaleError
     chat = pressed.message.chat
     if not await decides(context, chat, pressed.person):

@@ -8,7 +8,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from handlers.context import Context
-from handlers.guards import is_admin_of
+from handlers.guards import may_press
 from handlers.words import Words
 from jobs.job import Job
 from jobs.progress import Standing
@@ -89,9 +89,7 @@ async def stop(update: Update, context: Context) -> None:
     row = await context.house.db.look(lambda conn: rows.get(conn, number))
     if row is None or row["chat_id"] != query.message.chat_id:
         toast = context.say("press_too_old")
-    elif row["user_id"] != query.from_user.id and not await is_admin_of(
-        query.message.chat_id, query.from_user.id, context
-    ):
+    elif not await may_press(context, query, query.message, row["user_id"]):
         toast = context.say("press_not_yours")
     else:
         stopped = await context.house.desk.cancel_request(row["id"])

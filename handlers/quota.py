@@ -1,7 +1,6 @@
 """/quota: what a chat may still spend, and where it went."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from telegram import Update
 
@@ -23,7 +22,7 @@ async def quota(update: Update, context: Context) -> None:
     for name, most in house.costs.items():
         least, operation = house.least_costs.get(name, most), context.say(f"button_{name}")
         key = "quota_cost" if least == most else "quota_cost_range"
-        lines.append(context.say(key, operation=operation, n=most, **({} if least == most else {"low": least})))
+        lines.append(context.say(key, operation=operation, n=most, low=least))
     if entries:
         lines += ["", context.say("quota_entries"), *entry_lines(context, entries)]
     if house.packs:
@@ -50,9 +49,8 @@ def standing_lines(context: Context, standing: ledger.Quota) -> list[str]:
 
 def entry_lines(context: Context, entries: Sequence[ledger.Entry]) -> list[str]:
     """Say each ledger entry in a line."""
-    show = context.house.words.show
     return [
-        f"{show(context.language, datetime.fromtimestamp(entry.at, UTC))} · "
+        f"{context.ago(entry.at)} · "
         + context.say("entry_taken" if entry.credits < 0 else f"entry_{entry.kind}", n=abs(entry.credits))
         for entry in entries
     ]

@@ -9,7 +9,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Reacti
 
 from handlers.context import Context, topic_of
 from handlers.errors import refusal
-from handlers.guards import is_admin_of
+from handlers.guards import may_press
 from handlers.wishes import Placed, Wish
 from jobs.dispatch import Refused
 from jobs.job import Request
@@ -21,7 +21,7 @@ FRESH = "fresh"
 
 
 def without_fresh(typed: str) -> tuple[str, bool]:
-    """Take the word FRESH out of what was typed; whether it was there."""
+    """Take the word FRESH out of what was typed; tell whether it was there."""
     words = typed.split()
     rest = [word for word in words if word.lower() != FRESH]
     return (" ".join(rest), True) if len(rest) < len(words) else (typed, False)
@@ -91,9 +91,7 @@ async def some(update: Update, context: Context) -> None:
     offer = await context.house.db.look(lambda conn: albums.offered(conn, number))
     if offer is None or offer["chat_id"] != query.message.chat_id:
         toast: str | None = context.say("press_too_old")
-    elif offer["user_id"] != query.from_user.id and not await is_admin_of(
-        query.message.chat_id, query.from_user.id, context
-    ):
+    elif not await may_press(context, query, query.message, offer["user_id"]):
         toast = context.say("press_not_yours")
     else:
         requests = [replace(Request.of(row), fresh=row["fresh"]) for row in json.loads(offer["requests"])]

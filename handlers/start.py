@@ -52,8 +52,7 @@ async def _show(context: Context, message: Message) -> bool:
     Telegram keeps the pictures: they are uploaded once and then named by file_id.
     """
     pictures = await asyncio.to_thread(_load)
-    async with context.house.db.read() as conn:
-        stocked = await preferences.stocked(conn)
+    stocked = await context.house.db.look(preferences.stocked)
     known = {name: stocked[name] for name in pictures if name in stocked}
     for held in (known, {}) if len(known) == len(pictures) else ({},):
         media = [

@@ -91,10 +91,6 @@ class Words:
         """Give a language's name in itself, as its speakers look for it in a list."""
         return (self._catalogue(language).locale.get_display_name(language) or language).capitalize()
 
-    def has(self, key: str) -> bool:
-        """Tell whether there is a sentence for `key`."""
-        return self._catalogue(ENGLISH).find(key, None) is not None
-
     def say(self, language: str | None, key: str, /, **params: Param) -> str:
         """Give the sentence for `key` in the person's language, with `params` written as that language does.
 

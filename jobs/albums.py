@@ -3,26 +3,13 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Protocol
 
-from jobs.closing import Closing, UndeliverableError
-from jobs.job import Job, Piece, Sent, State
+from jobs.closing import Closing, Messenger, UndeliverableError
+from jobs.job import Job, Piece, State
 from storage import jobs as rows
+from storage.albums import MOST
 from storage.database import Database
 from storage.jobs import SupersededError
-
-MOST = 10
-"""Files in one album (Bot API, sendMediaGroup)."""
-
-
-class Courier(Protocol):
-    """The Telegram side of an album; see jobs.delivery."""
-
-    def looks(self, piece: Piece) -> tuple[str, int]:
-        """Tell whether a result goes as "photo" or as "document", and how many files it has."""
-
-    async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
-        """Reply to `to` with the results of `pieces` in one call; give what Telegram keeps of each."""
 
 
 class Albums:
@@ -32,10 +19,10 @@ class Albums:
     """
 
     def __init__(
-        self, db: Database, courier: Courier, closing: Closing, alone: Callable[[Piece], Awaitable[None]]
+        self, db: Database, messenger: Messenger, closing: Closing, alone: Callable[[Piece], Awaitable[None]]
     ) -> None:
         self._db = db
-        self._courier = courier
+        self._messenger = messenger
         self._closing = closing
         self._alone = alone
         self._here: dict[int, Piece] = {}  # by job id
@@ -99,7 +86,7 @@ class Albums:
     async def _send(self, pieces: dict[int, Piece]) -> None:
         """Send the results, then name what failed, by its number in the album."""
         done = [piece for piece in pieces.values() if piece.job.state != State.FAILED]
-        for batch in batches(done, self._courier.looks):
+        for batch in batches(done, self._messenger.looks):
             await self._send_batch(batch)
         for number, piece in pieces.items():
             if piece.job.state == State.FAILED:
@@ -116,7 +103,7 @@ class Albums:
         first = batch[0].job
         asked = replace(first, reply_to=first.album or first.reply_to)
         try:
-            sent = await self._closing.reach(asked, lambda to: self._courier.deliver(to, batch))
+            sent = await self._closing.reach(asked, lambda to: self._messenger.deliver(to, batch))
         except UndeliverableError:
             return False  # perhaps it is the fault of one of them
         except SupersededError:

@@ -46,6 +46,9 @@ class UndeliverableError(Exception):
 class Messenger(Protocol):
     """Takes results to a chat, and words. Each call is tried again through outages, for as long as its caller waits."""
 
+    def looks(self, piece: Piece) -> tuple[str, int]:
+        """Tell whether a result goes as "photo" or as "document", and how many files it has."""
+
     async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
         """Reply to `to` with the results of `pieces` in one call; give what Telegram keeps of each.
 
@@ -92,7 +95,7 @@ class Watcher(Protocol):
 class Ending:
     """How one job ends; `error` and `params` say why it failed, `sent` what Telegram keeps of its result.
 
-    `actual`: what a delivered one costs; None: all that was held.
+    `told` 0: its chat has still to hear of it. `actual`: what a delivered one costs; None: all that was held.
     """
 
     job: Job

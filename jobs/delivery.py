@@ -6,7 +6,6 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import PurePath
 from typing import BinaryIO, Protocol, TypedDict, TypeVar
 
 import aiohttp
@@ -15,12 +14,13 @@ from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, I
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from imaging import codec, patience
+from imaging import patience
 from imaging.errors import NotAPicture, PictureTooLarge
-from imaging.operations import Colorize, Enhance
-from imaging.results import IN_MEMORY, Result
+from imaging.operations import Colorize
+from imaging.results import IN_MEMORY
 from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
 from jobs.job import Job, Piece, Sent
+from jobs.looks import Say, caption_of, goes_as_photo, name_of
 
 DOWNLOAD_BYTES = 20 * 2**20
 """What Telegram's getFile gives at most (Bot API, getFile)."""
@@ -30,13 +30,6 @@ FIRST_ACTION_SECONDS = 0.4  # a reply quicker than this needs no "sending a phot
 ACTION_SECONDS = 4.5  # a chat action lasts 5 s (Bot API, sendChatAction)
 _GONE = ("chat not found", "peer_id_invalid", "user is deactivated", "group chat was deactivated", "bot was kicked")
 T = TypeVar("T")
-
-
-class Say(Protocol):
-    """Gives the words for a key in a language; see handlers.words."""
-
-    def __call__(self, language: str | None, key: str, /, **params: str | int) -> str:
-        """Give the sentence."""
 
 
 class Buttons(Protocol):
@@ -126,7 +119,7 @@ class Delivery:
         """Tell whether a result goes as "photo" or as "document", and how many files it has."""
         if piece.result is None:
             return piece.job.reuse[0].kind, len(piece.job.reuse)
-        return "photo" if _as_photo(piece.job, piece.result) else "document", len(piece.result.files)
+        return "photo" if goes_as_photo(piece.job, piece.result) else "document", len(piece.result.files)
 
     async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
         """Reply with results that look alike: one call, whatever they hold, so that they arrive whole or not at all.
@@ -135,7 +128,7 @@ class Delivery:
         photos to look at before the files.
         """
         kind, _ = self.looks(pieces[0])
-        caption = self._caption(to, pieces)
+        caption = caption_of(to, pieces, self._say)
         if self._few_left and (left := await self._few_left(to)) is not None:
             caption += "\n\n" + self._say(to.language, "few_left", n=left)
         fresh = all(piece.result is not None for piece in pieces)
@@ -149,18 +142,7 @@ class Delivery:
             if kind == "document" or not fresh:
                 raise
             messages = await self._send(to, lambda to: self._send_results(to, pieces, caption, "document"))
-        return _kept(pieces, messages)
-
-    def _caption(self, to: Job, pieces: Sequence[Piece]) -> str:
-        notes = dict.fromkeys(change for piece in pieces for change in piece.changes)
-        reused = sum(bool(piece.job.reuse) for piece in pieces)
-        keys = [f"done_{to.operation.name}", *(f"note_{note}" for note in notes)]
-        said = [self._say(to.language, key) for key in keys]
-        if reused:
-            said.append(
-                self._say(to.language, "note_reused" if reused == len(pieces) else "note_reused_some", n=reused)
-            )
-        return " ".join(said)
+        return _kept([self.looks(piece)[1] for piece in pieces], messages)
 
     async def _send_results(
         self, to: Job, pieces: Sequence[Piece], caption: str | None, kind: str
@@ -216,53 +198,31 @@ def _items(piece: Piece) -> list[InputFile | str]:
     """Give what is sent of a piece: its files, or the ids of those that Telegram has."""
     if piece.result is None:
         return [one.file_id for one in piece.job.reuse]
-    return [_input(_name(piece.job, one.role, one.format), one.file, one.size) for one in piece.result.files]
+    return [_input(name_of(piece.job, one.role, one.format), one.file, one.size) for one in piece.result.files]
 
 
-def _kept(pieces: Sequence[Piece], messages: Sequence[Message]) -> list[tuple[Sent, ...]]:
-    """Share out what Telegram made of the files sent; nothing for anyone when it made something else of one."""
+def _kept(counts: Sequence[int], messages: Sequence[Message]) -> list[tuple[Sent, ...]]:
+    """Share out what Telegram made of the files sent, so many of each piece; nothing when it made something else."""
     files: list[Sent] = []
     for message in messages:
         if message.photo:
             files.append(Sent("photo", message.photo[-1].file_id))
         elif message.document:
             files.append(Sent("document", message.document.file_id))
-    counts = [len(_items_of(piece)) for piece in pieces]
     if len(files) != sum(counts):
-        return [() for _ in pieces]
+        return [() for _ in counts]
     rest = iter(files)
     return [tuple(next(rest) for _ in range(count)) for count in counts]
-
-
-def _items_of(piece: Piece) -> Sequence[object]:
-    return piece.job.reuse if piece.result is None else piece.result.files
 
 
 def _no_buttons(job: Job, *, as_photo: bool) -> None:
     """Leave a result without buttons."""
 
 
-def _as_photo(job: Job, result: Result) -> bool:
-    """Tell whether the result can be looked at as a photo, and shall be: a photo loses transparency and sharpness."""
-    first = result.files[0]
-    opaque = first.format == "jpg" or isinstance(job.operation, (Colorize, Enhance))
-    if len(result.files) > 1 or job.send_as == "file" or not opaque or first.format == "webp":
-        return False
-    wanted = job.send_as is not None or (isinstance(job.operation, Colorize) and first.format == "jpg")
-    return wanted and codec.fit_photo(first.width, first.height, first.size)
-
-
 def _input(name: str, file: BinaryIO, size: int) -> InputFile:
     """Wrap a file for sending; what is in memory goes as it is, what is on disk is streamed from there."""
     file.seek(0)
     return InputFile(file.read() if size <= IN_MEMORY else file, filename=name, attach=True, read_file_handle=False)
-
-
-def _name(job: Job, role: str, extension: str) -> str:
-    # Without control characters, among them those that turn the direction of a name and with it its ending.
-    stem = "".join(filter(str.isprintable, PurePath(job.file_name or "").stem))[:60] or "photo"
-    part = job.operation.name if role == "image" else role
-    return f"{stem}-{part}.{extension}"
 
 
 def _reply_to(job: Job) -> ReplyParameters | None:

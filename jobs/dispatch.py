@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from jobs.job import Job, Request, SendAs, State
@@ -45,7 +45,7 @@ class Refused:
     """
 
     code: str
-    params: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, int | datetime | timedelta] = field(default_factory=dict)
     covered: int = 0
 
 
@@ -58,8 +58,8 @@ class _RefusalError(Exception):
 class Desk:
     """Accepts requests: the job and its hold are written in one transaction, so that neither is without the other.
 
-    `costs`: credits held per operation name. `chat_limit`: how many unfinished jobs a chat may have. `rate`: how fast
-    one person may ask.
+    `costs`: credits held per operation name. `chat_unfinished`: how many such jobs a chat may have.
+    `rate`: how fast one person may ask.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class Desk:
         terms: ledger.Terms,
         costs: Mapping[str, int],
         *,
-        chat_limit: int = 100,
+        chat_unfinished: int = 100,
         rate: people.Rate | None = None,
     ) -> None:
         self._db = db
         self._dispatch = dispatch
         self._terms = terms
         self._costs = costs
-        self._chat_limit = chat_limit
+        self._chat_unfinished = chat_unfinished
         self._rate = rate
 
     async def accept(self, requests: Sequence[Request]) -> Accepted | Refused:
@@ -137,8 +137,8 @@ class Desk:
         job_id = await rows.add(conn, state=State.ACCEPTED, reuse=reuse, **request.columns())
         if job_id is None:
             return None
-        if await rows.waiting(conn, request.chat_id) > self._chat_limit:
-            raise _RefusalError(Refused("too_many_jobs", {"n": self._chat_limit}))
+        if await rows.count_unfinished(conn, request.chat_id) > self._chat_unfinished:
+            raise _RefusalError(Refused("too_many_jobs", {"n": self._chat_unfinished}))
         if self._rate and (seconds := await people.wait_of(conn, request.user_id, self._rate)):
             raise _RefusalError(Refused("too_fast", {"wait": timedelta(seconds=math.ceil(seconds))}))
         if reuse:
@@ -146,8 +146,9 @@ class Desk:
         cost = self._costs[request.operation.name]
         short = await ledger.hold(conn, request.chat_id, job_id, cost, self._terms, user_id=request.user_id)
         if short is not None:
-            told = {"renews_at": short.quota.renews_at, "left": short.left, "cost": cost}
-            raise _RefusalError(Refused(short.reason, told))
+            raise _RefusalError(
+                Refused(short.reason, {"renews_at": short.quota.renews_at, "left": short.left, "cost": cost})
+            )
         return job_id, False
 
 

@@ -174,12 +174,12 @@ class DistributedDispatch:
         if here:
             for row in await self._db.transact(lambda conn: rows.adopt(conn, here, me)):
                 self._local.enqueue(row["chat_id"], row["id"])
-        self._start(self._runner.check_albums())
+        self._start(self._runner.albums.check_all())
 
     async def abandon(self) -> None:
         """Drop all work: the others have taken this process for dead, and its jobs for theirs."""
         await self._local.abandon()
-        self._runner.close()
+        self._runner.albums.close()
         for job_id in list(self._working):
             self.released(job_id)
 
@@ -232,7 +232,7 @@ class DistributedDispatch:
             await self._db.transact(lambda conn: rows.set_stop(conn, job_id, wanted=False))
 
     def _knows(self, job_id: int) -> bool:
-        return self._local.has(job_id) or self._runner.holds(job_id)
+        return self._local.has(job_id) or self._runner.albums.holds(job_id)
 
 
 def _requests(unfinished: Sequence[Row]) -> Iterable[list[int]]:

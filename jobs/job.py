@@ -54,6 +54,11 @@ class Picture:
     width: int | None = None
     height: int | None = None
 
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Self:
+        """Read it from columns of storage.tables.jobs, which have no sides."""
+        return cls(*(columns[name] for name in ("file_id", "file_unique_id", "file_kind", "file_name", "file_size")))
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -116,16 +121,9 @@ class Request:
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> Self:
         """Read such columns, or a whole row, back."""
-        picture = Picture(
-            columns["file_id"],
-            columns["file_unique_id"],
-            columns["file_kind"],
-            columns["file_name"],
-            columns["file_size"],
-        )
         own = ("chat_id", "thread_id", "user_id", "reply_to", "source", "place", "language", "album", "send_as")
         operation = load(columns["operation"], columns["options"])
-        return cls(picture=picture, operation=operation, **{name: columns[name] for name in own})
+        return cls(picture=Picture.of(columns), operation=operation, **{name: columns[name] for name in own})
 
 
 class Sent(NamedTuple):
@@ -155,7 +153,6 @@ class Job:
     worked: float
     error: str | None
     error_params: str | None
-    created_at: float
     updated_at: float
     send_as: SendAs | None = None
     file_unique_id: str = ""
@@ -168,33 +165,14 @@ class Job:
     @classmethod
     def of(cls, row: Row) -> Self:
         """Read a row of storage.tables.jobs."""
-        return cls(
-            id=row["id"],
-            chat_id=row["chat_id"],
-            thread_id=row["thread_id"],
-            user_id=row["user_id"],
-            reply_to=row["reply_to"] or None,
-            language=row["language"],
-            file_id=row["file_id"],
-            file_name=row["file_name"],
-            operation=load(row["operation"], row["options"]),
-            send_as=row["send_as"],
-            state=State(row["state"]),
-            provider=row["provider"],
-            task_id=row["task_id"],
-            submits=row["submits"],
-            worked=row["worked"],
-            error=row["error"],
-            error_params=row["error_params"],
-            created_at=row["created_at"],
-            updated_at=row["updated_at"],
-            file_unique_id=row["file_unique_id"],
-            file_kind=row["file_kind"],
-            album=row["album"],
-            reuse=tuple(Sent(*one) for one in json.loads(row["reuse"] or "[]")),
-            progress_id=row["progress_id"],
-            epoch=row["epoch"],
-        )
+        columns = {name: row[name] for name in cls.__dataclass_fields__}
+        read = {
+            "reply_to": row["reply_to"] or None,
+            "operation": load(row["operation"], row["options"]),
+            "state": State(row["state"]),
+            "reuse": tuple(Sent(*one) for one in json.loads(row["reuse"] or "[]")),
+        }
+        return cls(**columns | read)
 
     @property
     def wish(self) -> str:

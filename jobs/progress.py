@@ -87,17 +87,21 @@ class Progress:
 
     def end(self, job: Job) -> None:
         """Note that a job has ended; with the last of a request its message goes."""
-        if timer := self._timers.pop(job.id, None):
+        if not self._forget(job.id) and job.progress_id:  # shown by the process before this one
+            self._run(self._clear(job, job.progress_id))
+
+    def _forget(self, job_id: int) -> bool:
+        """Follow a job no longer; tell whether its request has its message here, which goes with the last job."""
+        if timer := self._timers.pop(job_id, None):
             timer.cancel()
-        self._percent.pop(job.id, None)
-        shown = self._shown.pop(job.id, None)
+        self._percent.pop(job_id, None)
+        shown = self._shown.pop(job_id, None)
         if shown is None:
-            if job.progress_id:  # shown by the process before this one
-                self._run(self._clear(job, job.progress_id))
-            return
-        shown.left.discard(job.id)
+            return False
+        shown.left.discard(job_id)
         if not shown.left:
             shown.over.set()
+        return True
 
     async def close(self) -> None:
         """Show nothing more; the messages stay for the next start."""
@@ -152,16 +156,14 @@ class Progress:
     async def _ours(self, job_id: int) -> list[Job]:
         """Give the jobs of a request, or none when another process works on it: that one shows how far it is.
 
-        What ended there is forgotten here, with a message that this process may have sent meanwhile.
+        What has ended is forgotten here, with a message that this process may have sent meanwhile.
         """
         found = await self._db.look(lambda conn: rows.together(conn, job_id))
         jobs = [Job.of(row) for row in found]
         theirs = any(row["owner"] and not self._lease.owns(row) for row in found)
         for job in jobs:
             if job.state in ENDED or theirs:
-                self._timers.pop(job.id, None)
-                self._percent.pop(job.id, None)
-                self._shown.pop(job.id, None)
+                self._forget(job.id)
         if theirs and all(job.state in ENDED for job in jobs):
             for message_id in {job.progress_id for job in jobs if job.progress_id}:
                 await self._clear(jobs[0], message_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -19,14 +19,12 @@ from imaging.results import IN_MEMORY, Result, new_spool
 from imaging.routing import Checkpoint, Resume
 from jobs.albums import Albums
 from jobs.checkpoints import Checkpoints
-from jobs.closing import ChatGoneError, ChatMovedError, Closing, Ending, Observer, UndeliverableError, Watcher
-from jobs.job import ENDED, Job, Piece, Sent, State
+from jobs.closing import Closing, Ending, Messenger, Observer, UndeliverableError, Watcher
+from jobs.job import ENDED, Job, Piece, State
 from jobs.membership import ALONE, Lease
 from storage import jobs as rows
 from storage.database import Database, Row
 from storage.jobs import SupersededError
-
-__all__ = ["ChatGoneError", "ChatMovedError", "Courier", "Observer", "Rest", "Runner", "UndeliverableError"]
 
 UNKNOWN_LIMIT = 10
 """Paid requests in a row whose outcome was lost, however often the bot started anew, before a job is given up."""
@@ -39,32 +37,14 @@ Rest = Callable[[], Awaitable[None]]
 log = structlog.get_logger()
 
 
-class Courier(Protocol):
-    """The Telegram side: brings the original, takes the result, says what went wrong.
-
-    Each call is tried again through outages, for as long as its caller waits.
-    """
+class Courier(Messenger, Protocol):
+    """The Telegram side: a messenger that also brings the original, as insistently."""
 
     async def fetch(self, job: Job, into: BinaryIO) -> int:
         """Write the original into `into` and give its size in bytes. Raises PictureError."""
 
     def busy(self, job: Job) -> AbstractAsyncContextManager[None]:
         """Show in the chat that the bot is working, for as long as the context lasts."""
-
-    def looks(self, piece: Piece) -> tuple[str, int]:
-        """Tell whether a result goes as "photo" or as "document", and how many files it has."""
-
-    async def deliver(self, to: Job, pieces: Sequence[Piece]) -> list[tuple[Sent, ...]]:
-        """Reply to `to` with the results in one call; give what Telegram keeps of each.
-
-        Raises ChatGoneError, ChatMovedError, UndeliverableError.
-        """
-
-    async def tell(self, job: Job, code: str, params: dict[str, str | int], *, number: int = 0) -> None:
-        """Say in one sentence why there is no result, of the picture `number` of an album if not 0.
-
-        Raises ChatGoneError, ChatMovedError.
-        """
 
 
 class Router(Protocol):
@@ -89,6 +69,7 @@ class Runner:
 
     `work_seconds` bounds the work until the result is here, downtime not counted; `deliver_seconds` the time after.
     `price` gives the credits to charge for a result, at most what was held. `lease` says which jobs are this process's.
+    `albums` holds results until the rest of their album is there.
     """
 
     def __init__(
@@ -114,7 +95,7 @@ class Runner:
         self._closing = Closing(
             db, courier, observer, self._watcher, deliver_seconds=deliver_seconds, price=price, lease=lease
         )
-        self._albums = Albums(db, courier, self._closing, self._deliver)
+        self.albums = Albums(db, courier, self._closing, self._deliver)
 
     async def work(self, job_id: int) -> Rest | None:
         """Bring the job to its result or its failure; give what is left to do in the chat, which needs no slot."""
@@ -147,7 +128,7 @@ class Runner:
 
     def _rest(self, piece: Piece) -> Rest:
         if piece.job.album is not None:
-            return partial(self._albums.arrive, piece)
+            return partial(self.albums.arrive, piece)
         if piece.job.state == State.FAILED:
             return partial(self._closing.tell, piece.job)
         return partial(self._deliver, piece)
@@ -158,24 +139,12 @@ class Runner:
         False when it had ended before, or its result is on the way to the chat.
         """
         row = await self._load(job_id)
-        if row is None or (job := Job.of(row)).state in ENDED or not self._albums.drop(job_id):
+        if row is None or (job := Job.of(row)).state in ENDED or not self.albums.drop(job_id):
             return False
         await self._closing.end(Ending(job, State.CANCELLED, job.provider))
         if job.album is not None:
-            await self._albums.check(job_id)
+            await self.albums.check(job_id)
         return True
-
-    def close(self) -> None:
-        """Let go of what waits for the rest of its album."""
-        self._albums.close()
-
-    def holds(self, job_id: int) -> bool:
-        """Tell whether a job's result waits here for the rest of its album, or is on its way."""
-        return self._albums.holds(job_id)
-
-    async def check_albums(self) -> None:
-        """Send the albums of which what was missing has ended in another process."""
-        await self._albums.check_all()
 
     async def _load(self, job_id: int) -> Row | None:
         """Give the job's row, if the job is there and this process's."""

@@ -11,7 +11,7 @@ from storage.database import Connection, Row
 from storage.tables import album_pictures, albums, offers
 
 MOST = 10
-"""Pictures in one album (Bot API, InputMedia)."""
+"""Pictures or files in one album (Bot API, sendMediaGroup)."""
 
 _in_chat: sa.BindParameter[int] = sa.bindparam("in_chat")
 _in_group: sa.BindParameter[str] = sa.bindparam("in_group")
@@ -112,7 +112,7 @@ async def left(conn: Connection, patience: float | None) -> Sequence[Row]:
 
 
 async def tell(conn: Connection, chat_id: int, group_id: str) -> bool:
-    """Tell, once for each album, that its person has not yet heard that we saw but one picture of it."""
+    """Tell whether an album's person has yet to hear that we saw only one picture of it; True but once."""
     return await conn.one(_tell, chat_id=chat_id, group_id=group_id, at=time.time()) is not None
 
 

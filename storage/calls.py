@@ -55,7 +55,7 @@ async def expect(conn: Connection, hashed: str) -> Row:
 
 
 async def take(conn: Connection, hashed: str, task_id: str | None) -> bool:
-    """Note a call that came, and announce it; whether it was awaited and had not come before."""
+    """Note a call that came, and announce it; tell whether it was awaited and had not come before."""
     named = task_id if task_id and len(task_id) <= _LONGEST and task_id.isprintable() else None
     return await conn.one(_take, hash=hashed, now=time.time(), task=named) is not None
 

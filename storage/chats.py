@@ -47,7 +47,6 @@ _remember = _insert.on_conflict_do_update(
 )
 _get = sa.select(chats).where(chats.c.chat_id == sa.bindparam("chat"))
 _by_name = sa.select(chats).where(chats.c.username == sa.bindparam("name")).order_by(chats.c.seen_at.desc()).limit(1)
-_language = sa.update(chats).where(chats.c.chat_id == sa.bindparam("chat")).values(language=sa.bindparam("chosen"))
 _expect = insert(expectations)
 _expect = _expect.on_conflict_do_update(
     index_elements=["chat_id", "user_id"],
@@ -92,14 +91,10 @@ _move: list[sa.Executable] = [
 ]
 
 
-async def remember(
-    conn: Connection, chat_id: int, *, kind: str, title: str | None, username: str | None, language: str | None = None
-) -> None:
-    """Keep what a chat looks like now; a language chosen earlier stays."""
+async def remember(conn: Connection, chat_id: int, *, kind: str, title: str | None, username: str | None) -> None:
+    """Keep what a chat looks like now; what was chosen for it stays."""
     name = username.lower() if username else None
-    await conn.all(
-        _remember, chat_id=chat_id, kind=kind, title=title, username=name, language=language, seen_at=time.time()
-    )
+    await conn.all(_remember, chat_id=chat_id, kind=kind, title=title, username=name, seen_at=time.time())
 
 
 async def get(conn: Connection, chat_id: int) -> Chat | None:
@@ -114,11 +109,6 @@ async def find(conn: Connection, who: int | str) -> Chat | None:
         return await get(conn, who)
     row = await conn.one(_by_name, name=who.removeprefix("@").lower())
     return None if row is None else Chat(**row)
-
-
-async def set_language(conn: Connection, chat_id: int, language: str | None) -> None:
-    """Choose the language of a chat; None follows each person's own."""
-    await conn.all(_language, chat=chat_id, chosen=language)
 
 
 async def expect(
@@ -157,7 +147,7 @@ async def forget_expected(conn: Connection, chat_id: int, user_id: int) -> bool:
 
 async def migrate(conn: Connection, old: int, new: int) -> None:
     """Carry a group's settings, credits and jobs over to the supergroup it became. Doing it twice changes nothing."""
-    for each in (old, new):  # in this order, as whoever finds that his chat has moved meanwhile
+    for each in (old, new):  # as those lock who waited for the old chat and then find that it has moved
         await conn.lock(f"chat {each}")
     if await get(conn, old) is not None:
         await conn.all(_drop_preferences, new=new)

@@ -28,6 +28,11 @@ class Connection(ABC):
         rows = await self.all(statement, **params)
         return rows[0] if rows else None
 
+    async def number(self, statement: sa.Executable, **params: object) -> int:
+        """Run `statement` and give the column `n` of its first row, a whole number; 0 when there is none."""
+        row = await self.one(statement, **params)
+        return int(row["n"]) if row else 0
+
     @abstractmethod
     async def many(self, statement: sa.Executable, rows: Iterable[Mapping[str, object]]) -> None:
         """Run `statement` once for each of `rows`, which all have the same keys."""

@@ -1,14 +1,15 @@
 """What a database is to the other rooms, SQLite's file and PostgreSQL's server alike (storage.opening opens either)."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import stamina
 
 from storage.connection import Connection, Row, T, Work
 
-__all__ = ["Connection", "Database", "DatabaseBusyError", "DatabaseError", "Row", "Work"]
+__all__ = ["Connection", "Database", "DatabaseBusyError", "DatabaseError", "Row", "Work", "settled"]
 
 
 class DatabaseError(RuntimeError):
@@ -60,7 +61,7 @@ class Database(ABC):
 
     @abstractmethod
     async def look(self, work: Work[T]) -> T:
-        """Run `work` on a connection that only reads: cheaper than `read`, for what `transact` is for."""
+        """Run `work` on a connection that only reads; cheaper than `read`, and only for rows that an index finds."""
 
     @abstractmethod
     async def ping(self) -> None:
@@ -74,3 +75,14 @@ class Database(ABC):
     @abstractmethod
     def passes(error: Exception) -> bool:
         """Tell trouble that passes (locked, full, away) from a wrong statement, which does not."""
+
+
+async def settled(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait until `future` is done, whatever comes of it; give the last cancellation that came meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled

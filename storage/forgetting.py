@@ -1,11 +1,12 @@
 """Forgetting a person: all that says who they are or what they sent. The ledger keeps its sums, without names."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from storage.database import Connection
+from storage.periods import utc_day
 from storage.tables import (
     album_pictures,
     albums,
@@ -55,6 +56,6 @@ async def forget(conn: Connection, user_id: int) -> None:
     """Delete what is kept about a person, the update that asked for it included."""
     for statement in _forget:
         await conn.all(statement, person=user_id)
-    await conn.all(_forget_spender, person=user_id, today=datetime.now(UTC).date().isoformat())
+    await conn.all(_forget_spender, person=user_id, today=utc_day(time.time()))
     for end in (",", "}"):
         await conn.all(_blank, sign=f'%"id":{user_id}{end}%')

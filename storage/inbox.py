@@ -3,7 +3,7 @@
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -61,6 +61,12 @@ class Added:
 
     mine: Sequence[RawUpdate]
     known: int
+
+
+def is_update(value: object) -> TypeGuard[RawUpdate]:
+    """Tell whether `value`, which came as JSON, is an update with a number that the database can hold."""
+    update_id = value.get("update_id") if isinstance(value, dict) else None
+    return type(update_id) is int and 0 <= update_id < 2**63
 
 
 def chat_of(update: RawUpdate) -> int:

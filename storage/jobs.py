@@ -15,7 +15,9 @@ _note_progress = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(
 _update = sa.update(jobs).where((jobs.c.id == sa.bindparam("job")) & (jobs.c.epoch == sa.bindparam("mine")))
 _update = _update.returning(jobs.c.id)
 _unfinished = sa.select(jobs.c.id, jobs.c.chat_id).where(jobs.c.told == 0).order_by(jobs.c.id)
-_waiting = sa.select(sa.func.count()).where((jobs.c.told == 0) & (jobs.c.chat_id == sa.bindparam("chat")))
+_count_unfinished = sa.select(sa.func.count().label("n")).where(
+    (jobs.c.told == 0) & (jobs.c.chat_id == sa.bindparam("chat"))
+)
 _one, _other = jobs.alias(), jobs.alias()
 _same_album = (
     (_other.c.chat_id == _one.c.chat_id) & (_other.c.source == _one.c.source) & (_other.c.album == _one.c.album)
@@ -126,10 +128,9 @@ async def unfinished(conn: Connection) -> Sequence[tuple[int, int]]:
     return [(row["id"], row["chat_id"]) for row in await conn.all(_unfinished)]
 
 
-async def waiting(conn: Connection, chat_id: int) -> int:
+async def count_unfinished(conn: Connection, chat_id: int) -> int:
     """Count the chat's unfinished jobs."""
-    row = await conn.one(_waiting, chat=chat_id)
-    return 0 if row is None else int(row["count_1"])
+    return await conn.number(_count_unfinished, chat=chat_id)
 
 
 async def together(conn: Connection, job_id: int) -> Sequence[Row]:
@@ -202,8 +203,7 @@ async def waiting_chats(conn: Connection, limit: int) -> Sequence[int]:
 
 async def before(conn: Connection, job_id: int) -> int:
     """Count the jobs older than this one that nobody works on yet."""
-    row = await conn.one(_before, job=job_id)
-    return 0 if row is None else int(row["n"])
+    return await conn.number(_before, job=job_id)
 
 
 async def prune(conn: Connection, before: float) -> None:

@@ -11,25 +11,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from storage import quotas
 from storage.database import Connection, Row
 from storage.periods import utc_day
-from storage.quotas import UNLIMITED, Quota, Terms, free_used_by_person, quota, set_allowance, used_by_member
+from storage.quotas import UNLIMITED, Quota, Terms, quota, set_allowance
 from storage.tables import balances, ledger, spending
 
+# Of storage.quotas; of this file all that has no underscore is for others.
 __all__ = ["UNLIMITED", "Quota", "Terms", "quota", "set_allowance"]
-__all__ += [
-    "Entry",
-    "LedgerError",
-    "Shortfall",
-    "entries",
-    "grant",
-    "hold",
-    "move_balance",
-    "post",
-    "release",
-    "settle",
-]
-
 
 MOST_GRANTED = 10**9
 """Granted credits of a chat, at most: those of two that become one still fit into the column's 32 bits."""
@@ -74,13 +63,10 @@ _put = _put.on_conflict_do_update(
     index_elements=["chat_id"], set_={name: _put.excluded[name] for name in ("period", "used", "granted", "bought")}
 )
 _drop_balance = sa.delete(balances).where(balances.c.chat_id == _chat)
-_used = sa.select(sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("used")).where(
-    (ledger.c.chat_id == _chat) & (ledger.c.period == sa.bindparam("then"))
-)
 _write = insert(ledger).on_conflict_do_nothing().returning(ledger.c.id)
 _by_source = sa.select(ledger.c.id).where(ledger.c.source == sa.bindparam("origin"))
 _hold_of = sa.select(ledger).where((ledger.c.job_id == sa.bindparam("job")) & (ledger.c.kind == "hold"))
-_spent = sa.select(spending.c.credits).where(spending.c.day == sa.bindparam("today"))
+_spent = sa.select(spending.c.credits.label("n")).where(spending.c.day == sa.bindparam("today"))
 _spend = insert(spending)
 _spend = _spend.on_conflict_do_update(
     index_elements=["day"], set_={"credits": spending.c.credits + sa.bindparam("change")}
@@ -111,11 +97,11 @@ async def hold(
     if free + had.lasting < credits and had.left is not None:
         return Shortfall("quota", had, had.left)
     if user_id is not None and had.member_cap is not None:
-        left = had.member_cap - await used_by_member(conn, chat_id, user_id, had.period)
+        left = had.member_cap - await quotas.used_by_member(conn, chat_id, user_id, had.period)
         if left < credits:
             return Shortfall("member_cap", had, max(left, 0))
     if user_id is not None and terms.person_cap is not None and not (had.is_own and had.allowance is None):
-        free = min(free, max(terms.person_cap - await free_used_by_person(conn, user_id, day), 0))
+        free = min(free, max(terms.person_cap - await quotas.free_used_by_person(conn, user_id, day), 0))
         if free + had.lasting < credits:
             return Shortfall("person_cap", had, free + had.lasting)
     if terms.spend_cap is not None:
@@ -132,8 +118,7 @@ async def hold(
 
 async def spent_on(conn: Connection, day: str) -> int:
     """Give the credits that all chats together held or settled on a day (UTC)."""
-    row = await conn.one(_spent, today=day)
-    return int(row["credits"]) if row else 0
+    return await conn.number(_spent, today=day)
 
 
 async def settle(conn: Connection, job_id: int, actual: int | None = None, now: float | None = None) -> int | None:
@@ -230,9 +215,9 @@ async def move_balance(conn: Connection, old: int, new: int) -> None:
     await conn.all(_drop_balance, chat=old)
     both = [row for row in (gone, kept) if row]
     period = max(row["period"] for row in both)
-    used = await conn.one(_used, chat=new, then=period)
+    used = await quotas.free_used_by_chat(conn, new, period)
     granted, bought = (sum(row[name] for row in both) for name in ("granted", "bought"))
-    await conn.all(_put, chat_id=new, period=period, used=used["used"] if used else 0, granted=granted, bought=bought)
+    await conn.all(_put, chat_id=new, period=period, used=used, granted=granted, bought=bought)
 
 
 async def post(

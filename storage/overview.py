@@ -124,12 +124,11 @@ async def provider_states(conn: Connection) -> Sequence[Mapping[str, tuple[str, 
 
 async def figures(conn: Connection, since: float) -> Figures:
     """Count what happened since then, as far as finished jobs are still kept."""
-    active = await conn.one(_active, since=since)
     return Figures(
         photos={(row["operation"], row["state"]): row["n"] for row in await conn.all(_outcomes, since=since)},
         seconds=[row["seconds"] for row in await conn.all(_seconds, since=since)],
         credits={row["kind"]: row["n"] for row in await conn.all(_credits, since=since)},
-        active_chats=active["n"] if active else 0,
+        active_chats=await conn.number(_active, since=since),
     )
 
 

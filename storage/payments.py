@@ -35,13 +35,8 @@ _refunded = (
     .values(refunded_at=sa.bindparam("now"))
     .returning(payments.c.charge_id)
 )
-_taken = sa.select(ledger.c.credits).where(ledger.c.source == sa.bindparam("origin"))
-_newest = (
-    sa.select(payments)
-    .order_by(payments.c.at.desc(), payments.c.charge_id)
-    .limit(sa.bindparam("count"))
-    .offset(sa.bindparam("skip"))
-)
+_taken = sa.select(ledger.c.credits.label("n")).where(ledger.c.source == sa.bindparam("origin"))
+_newest = sa.select(payments).order_by(payments.c.at.desc(), payments.c.charge_id).limit(sa.bindparam("count"))
 _all = sa.select(payments)
 _told = sa.update(payments).where(payments.c.charge_id == _charge).values(told=1)
 
@@ -80,8 +75,7 @@ async def reverse(conn: Connection, charge_id: str, terms: Terms, *, by: int | N
 
 async def taken_back(conn: Connection, charge_id: str) -> int:
     """Give the credits that were taken back when the payment was reversed, whoever did it."""
-    row = await conn.one(_taken, origin=f"refund:{charge_id}")
-    return int(row["credits"]) if row else 0
+    return await conn.number(_taken, origin=f"refund:{charge_id}")
 
 
 async def get(conn: Connection, charge_id: str) -> Payment | None:
@@ -95,9 +89,9 @@ async def set_told(conn: Connection, charge_id: str) -> None:
     await conn.all(_told, charge=charge_id)
 
 
-async def newest(conn: Connection, count: int, skip: int = 0) -> list[Payment]:
-    """Give `count` payments, newest first, after skipping some."""
-    return [Payment(**row) for row in await conn.all(_newest, count=count, skip=skip)]
+async def newest(conn: Connection, count: int) -> list[Payment]:
+    """Give the newest `count` payments, newest first."""
+    return [Payment(**row) for row in await conn.all(_newest, count=count)]
 
 
 async def everything(conn: Connection) -> dict[str, Payment]:

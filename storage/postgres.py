@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite.dml import OnConflictClause
 
 from storage import migrations
 from storage.connection import Connection, Row, T, Work, compiled
-from storage.database import Database, DatabaseError
+from storage.database import Database, DatabaseError, settled
 
 Raw = psycopg.AsyncConnection[dict[str, Any]]
 POOL = 12
@@ -161,11 +161,7 @@ class Postgres(Database):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            while not task.done():
-                try:
-                    await asyncio.wait([task])
-                except asyncio.CancelledError:
-                    continue  # whether it was written has to be known before anything else is done
+            await settled(task)  # whether it was written has to be known before anything else is done
             if not task.cancelled():
                 task.exception()
             raise

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from storage.clock import moment
 from storage.database import Connection
 from storage.tables import inbox, jobs, processes
 
-# The server's clock: those of the machines may differ.
-_now = sa.extract("epoch", sa.func.clock_timestamp())
 _me = processes.c.id == sa.bindparam("me")
-_join = sa.insert(processes).values(role=sa.bindparam("part"), beat_at=_now).returning(processes.c.id)
-_beat = sa.update(processes).where(_me).values(beat_at=_now, states=sa.bindparam("seen")).returning(processes.c.id)
+_join = sa.insert(processes).values(role=sa.bindparam("part"), beat_at=moment()).returning(processes.c.id)
+_beat = sa.update(processes).where(_me).values(beat_at=moment(), states=sa.bindparam("seen")).returning(processes.c.id)
 # Nobody could beat while the server was down.
 _up_since = sa.extract("epoch", sa.func.pg_postmaster_start_time())
 _heard = sa.func.greatest(processes.c.beat_at, _up_since)
-_dead = sa.delete(processes).where(_heard < _now - sa.bindparam("lease")).returning(processes.c.id)
-_alive = sa.select(processes.c.role).where(_heard >= _now - sa.bindparam("lease"))
+_dead = sa.delete(processes).where(_heard < moment() - sa.bindparam("lease")).returning(processes.c.id)
+_alive = sa.select(processes.c.role).where(_heard >= moment() - sa.bindparam("lease"))
 _leave = sa.delete(processes).where(_me)
 _free_jobs = (
     sa.update(jobs)

@@ -11,7 +11,6 @@ BEAT_SECONDS = 2.0
 LEASE_SECONDS = 10.0
 
 _calls = sa.table("procrastinate_jobs", sa.column("id"), sa.column("status"), sa.column("worker_id"))
-_workers = sa.table("procrastinate_workers", sa.column("id"), sa.column("last_heartbeat"))
 _prune = sa.select(sa.func.procrastinate_prune_stalled_workers_v1(LEASE_SECONDS))
 # procrastinate leaves what a dead worker was doing for somebody to look at; ours is in the jobs table.
 _drop_stalled = sa.delete(_calls).where((_calls.c.status == sa.text("'doing'")) & _calls.c.worker_id.is_(None))
@@ -31,5 +30,4 @@ async def tidy(conn: Connection) -> None:
 
 async def depth(conn: Connection) -> int:
     """Count the jobs that nobody works on yet."""
-    row = await conn.one(_depth)
-    return 0 if row is None else int(row["n"])
+    return await conn.number(_depth)

@@ -68,11 +68,12 @@ _chat: sa.BindParameter[int] = sa.bindparam("chat")
 _person: sa.BindParameter[int] = sa.bindparam("person")
 _period = ledger.c.period == sa.bindparam("then")
 _own = sa.select(chats.c.allowance, chats.c.period, chats.c.zone, chats.c.member_cap).where(chats.c.chat_id == _chat)
+_NOTHING_CHOSEN: Row = {column.name: None for column in _own.selected_columns}
 _balance = sa.select(balances).where(balances.c.chat_id == _chat)
-_free = sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("credits")
-_any = sa.func.coalesce(-sa.func.sum(ledger.c.allowance + ledger.c.granted + ledger.c.bought), 0).label("credits")
+_free = sa.func.coalesce(-sa.func.sum(ledger.c.allowance), 0).label("n")
+_any = sa.func.coalesce(-sa.func.sum(ledger.c.allowance + ledger.c.granted + ledger.c.bought), 0).label("n")
 _for_jobs = ledger.c.job_id.is_not(None)
-_used = sa.select(_free).where((ledger.c.chat_id == _chat) & _period)
+_used_by_chat = sa.select(_free).where((ledger.c.chat_id == _chat) & _period)
 _used_by_member = sa.select(_any).where(
     (ledger.c.user_id == _person) & (ledger.c.chat_id == _chat) & _period & _for_jobs
 )
@@ -87,11 +88,11 @@ _set = {
 
 async def quota(conn: Connection, chat_id: int, terms: Terms, now: float | None = None) -> Quota:
     """Give what the chat may spend at the moment `now`."""
-    own = await conn.one(_own, chat=chat_id)
-    kind, zone = (own["period"] or terms.period, own["zone"] or terms.zone) if own else (terms.period, terms.zone)
-    period = period_of(time.time() if now is None else now, kind_of(kind), zone)
-    is_own = own is not None and own["allowance"] is not None
-    allowance = own["allowance"] if own is not None and is_own else terms.allowance
+    own = await conn.one(_own, chat=chat_id) or _NOTHING_CHOSEN
+    kind, zone = kind_of(own["period"] or terms.period), own["zone"] or terms.zone
+    period = period_of(time.time() if now is None else now, kind, zone)
+    is_own = own["allowance"] is not None
+    allowance = own["allowance"] if is_own else terms.allowance
     balance = await conn.one(_balance, chat=chat_id)
     return Quota(
         allowance=None if allowance == UNLIMITED else allowance,
@@ -100,10 +101,10 @@ async def quota(conn: Connection, chat_id: int, terms: Terms, now: float | None 
         bought=balance["bought"] if balance else 0,
         period=period.name,
         renews_at=period.renews_at,
-        kind=kind_of(kind),
+        kind=kind,
         zone=zone,
         is_own=is_own,
-        member_cap=own["member_cap"] if own else None,
+        member_cap=own["member_cap"],
     )
 
 
@@ -117,20 +118,22 @@ async def _used_in(conn: Connection, chat_id: int, period: str, balance: Row | N
         return 0
     if balance["period"] == period:
         return int(balance["used"])
-    row = await conn.one(_used, chat=chat_id, then=period)
-    return int(row["credits"]) if row else 0
+    return await free_used_by_chat(conn, chat_id, period)
+
+
+async def free_used_by_chat(conn: Connection, chat_id: int, period: str) -> int:
+    """Give the free credits that a chat spent in a period, as the ledger has them."""
+    return await conn.number(_used_by_chat, chat=chat_id, then=period)
 
 
 async def used_by_member(conn: Connection, chat_id: int, user_id: int, period: str) -> int:
     """Give the credits that one member of a chat spent in a period."""
-    row = await conn.one(_used_by_member, chat=chat_id, person=user_id, then=period)
-    return int(row["credits"]) if row else 0
+    return await conn.number(_used_by_member, chat=chat_id, person=user_id, then=period)
 
 
 async def free_used_by_person(conn: Connection, user_id: int, day: str) -> int:
     """Give the free credits that one person spent on a day (UTC) over all chats."""
-    row = await conn.one(_used_by_person, person=user_id, today=day)
-    return int(row["credits"]) if row else 0
+    return await conn.number(_used_by_person, person=user_id, today=day)
 
 
 async def set_allowance(conn: Connection, chat_id: int, credits: int | None) -> None:

@@ -14,7 +14,7 @@ import aiosqlite
 
 from storage import migrations
 from storage.connection import Connection, T, Work
-from storage.database import Database, DatabaseBusyError, DatabaseError
+from storage.database import Database, DatabaseBusyError, DatabaseError, settled
 from storage.together import SqliteConnection, run_at_once, run_together
 
 CHECKPOINT_PAGES = 10_000
@@ -122,7 +122,7 @@ class Sqlite(Database):
             if mine in self._queue:
                 self._queue.remove(mine)
             else:
-                await _settled(mine.outcome)
+                await settled(mine.outcome)
             raise
         return result
 
@@ -171,7 +171,7 @@ class Sqlite(Database):
     async def close(self) -> None:
         """Close the connections and let the next darkroom in."""
         if self._writing is not None:
-            await _settled(self._writing)
+            await settled(self._writing)
         await self._writer.close()
         await self._reader.close()
         self._at_hand.close()
@@ -188,22 +188,11 @@ class Sqlite(Database):
 async def _surely(step: Coroutine[Any, Any, None]) -> None:
     """Finish `step` before anything else, even when cancelled: the next transaction needs this one closed."""
     task = asyncio.ensure_future(step)
-    cancelled = await _settled(task)
+    cancelled = await settled(task)
     if cancelled is not None:
         task.exception()  # heard of, but the cancellation comes first
         raise cancelled
     task.result()
-
-
-async def _settled(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
-    """Wait until `future` is done, whatever comes of it; give the last cancellation that came meanwhile."""
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled
 
 
 async def _connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connection:

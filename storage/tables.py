@@ -41,12 +41,7 @@ inbox = Table(
     Column("done_at", Float),
     Column("chat_id", BigInteger, nullable=False, server_default="0"),  # 0: of no chat
     Column("owner", BigInteger),  # the process that handles it; null: waits for one
-    Index(
-        "ix_inbox_waiting",
-        "chat_id",
-        "update_id",
-        sqlite_where=text("done_at IS NULL"),
-    ),
+    Index("ix_inbox_waiting", "chat_id", "update_id", sqlite_where=text("done_at IS NULL")),
     Index("ix_inbox_done_at", "done_at"),
 )
 
@@ -131,18 +126,8 @@ ledger = Table(
     Index("ix_ledger_period", "chat_id", "period"),
     Index("ix_ledger_person", "user_id", "day"),
     Index("uq_ledger_source", "source", unique=True),
-    Index(
-        "uq_ledger_hold",
-        "job_id",
-        unique=True,
-        sqlite_where=text("kind = 'hold'"),
-    ),
-    Index(
-        "uq_ledger_close",
-        "job_id",
-        unique=True,
-        sqlite_where=text("kind IN ('settle', 'release')"),
-    ),
+    Index("uq_ledger_hold", "job_id", unique=True, sqlite_where=text("kind = 'hold'")),
+    Index("uq_ledger_close", "job_id", unique=True, sqlite_where=text("kind IN ('settle', 'release')")),
 )
 
 spending = Table(
@@ -223,9 +208,7 @@ jobs = Table(
     Column("state", String(16), nullable=False),
     Column("provider", String(16)),
     Column("task_id", String(128)),
-    Column(
-        "submits", Integer, nullable=False, server_default="0"
-    ),  # paid requests in a row whose outcome may be unknown
+    Column("submits", Integer, nullable=False, server_default="0"),  # paid requests in a row of unknown outcome
     Column("worked", Float, nullable=False, server_default="0"),  # seconds of work, downtime not counted
     Column("error", String(64)),
     Column("error_params", Text),
@@ -240,12 +223,7 @@ jobs = Table(
     Column("task", BigInteger),  # procrastinate's number of the call that has its owner work on it
     Column("stop", Integer, nullable=False, server_default="0"),  # 1: the person gave it up, and its owner must hear
     UniqueConstraint("chat_id", "source", "place"),
-    Index(
-        "ix_jobs_unfinished",
-        "chat_id",
-        "id",
-        sqlite_where=text("told = 0"),
-    ),
+    Index("ix_jobs_unfinished", "chat_id", "id", sqlite_where=text("told = 0")),
     Index("ix_jobs_updated_at", "updated_at"),
 )
 

@@ -1,6 +1,7 @@
 """The admins hear of what only they can mend, once an hour a cause, and of nothing else."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from bot import alerts
 from bot.alerts import LATELY, Alerts
 from handlers.words import Words
 from storage.database import Database
+from storage.periods import utc_day
 from tests.databases import either as db
 from tests.databases import path, raw, reached, template, url
 
@@ -42,12 +44,9 @@ class Chats(BaseRequest):
         return 200, b'{"ok":true,"result":{"message_id":1,"date":0,"chat":{"id":1,"type":"private"}}}'
 
 
-def make(db: Database, chats: Chats, *, cap: int | None = None, spent: int = 0) -> Alerts:
-    async def look() -> int:
-        return spent
-
+def make(db: Database, chats: Chats, *, cap: int | None = None) -> Alerts:
     bot = Bot("99:token", request=chats, get_updates_request=chats)
-    return Alerts(db, bot, Words(), (1, 2), failure_share=0.5, cap=cap, spent=look)
+    return Alerts(db, bot, Words(), (1, 2), failure_share=0.5, cap=cap)
 
 
 async def test_refusals_once_an_hour_and_cause(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +89,9 @@ async def test_many_failures(db: Database) -> None:
 async def test_the_cap_is_near(db: Database, cap: int | None, spent: int, told: int) -> None:
     """From four fifths of the cap on it is near."""
     chats = Chats()
-    watch = make(db, chats, cap=cap, spent=spent)
+    async with db.begin() as conn:
+        await raw(conn, "INSERT INTO spending VALUES (?, ?)", utc_day(time.time()), spent)
+    watch = make(db, chats, cap=cap)
     for _ in range(3):
         watch.credits_moved("settle", 1)
         await watch.close()

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from bot import web
 from bot.metrics import Metrics
 from bot.web import MAX_CALLBACK, MAX_UPDATE, make_app, serving
+from storage.inbox import RawUpdate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,13 +30,13 @@ class House:
     """What stands behind the web side: notes what comes, and can be told to fail."""
 
     def __init__(self) -> None:
-        self.accepted: list[dict[str, Any]] = []
+        self.accepted: list[RawUpdate] = []
         self.hints: list[tuple[str, bytes]] = []
         self.said: list[bytes] = []
         self.broken = self.closing = False
         self.asked = 0
 
-    async def accept(self, update: dict[str, Any]) -> bool:
+    async def accept(self, update: RawUpdate) -> bool:
         """Take an update."""
         if self.broken:
             raise OSError("disk full: /secret/path")

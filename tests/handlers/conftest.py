@@ -46,13 +46,13 @@ class Stage:
 
 
 async def open_stage(
-    path: Path, *, allowance: int = 10, allowed_chats: frozenset[int] | None = None, chat_limit: int = 100
+    path: Path, *, allowance: int = 10, allowed_chats: frozenset[int] | None = None, chat_unfinished: int = 100
 ) -> Stage:
     """Build a bot on a database at `path`; the caller shuts both down."""
     wire, dispatched = Wire(), Dispatched()
     db = await open_database(f"sqlite:///{path}")
     terms = Terms(allowance=allowance)
-    desk = Desk(db, dispatched, terms, COSTS, chat_limit=chat_limit)
+    desk = Desk(db, dispatched, terms, COSTS, chat_unfinished=chat_unfinished)
     bot = ExtBot("99:token", request=wire, get_updates_request=wire)
     builder = ApplicationBuilder().bot(bot).context_types(CONTEXT_TYPES).updater(None).job_queue(None)
     app: App = builder.build()

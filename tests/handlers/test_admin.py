@@ -141,7 +141,7 @@ async def test_no_credits(stage: Stage) -> None:
 
 async def test_too_many_waiting(tmp_path: Path) -> None:
     """A chat with too many photos waiting is told how many, and asked to come back."""
-    stage = await open_stage(tmp_path / "narrow.db", chat_limit=1)
+    stage = await open_stage(tmp_path / "narrow.db", chat_unfinished=1)
     await stage.say(message(PRIVATE, ANNA, "/colorize", **PHOTO))
     answer = await stage.say(message(PRIVATE, ANNA, "/colorize", **PHOTO))
     assert answer == WORDS.say("en", "refused_too_many_jobs", n=1)

@@ -107,7 +107,7 @@ def test_every_button_fits(name: str, job_id: int, user_id: int, as_photo: bool)
     job = Job(
         id=job_id, chat_id=1, thread_id=None, user_id=user_id, reply_to=1, language="en", file_id="f", file_name=None,
         operation=load(name, "{}"), state=State.DELIVERED, provider="p", task_id="t", submits=1, worked=0.0, error=None,
-        error_params=None, created_at=0.0, updated_at=0.0,
+        error_params=None, updated_at=0.0,
     )  # fmt: skip
     boards = [under_result(say, job, as_photo=as_photo), menu(say, user_id, Picture("f", "u", "photo"))]
     for button in (one for board in boards for row in board.inline_keyboard for one in row):

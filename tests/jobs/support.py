@@ -220,7 +220,7 @@ class Bench:
         self.terms = ledger.Terms(allowance)
         self.runner = self.make_runner()
         self.dispatch = LocalDispatch(self.runner, limit=limit, chat_limit=chat_limit)
-        self.desk = Desk(db, self.dispatch, self.terms, {"colorize": 1, "cutout": 2}, chat_limit=60)
+        self.desk = Desk(db, self.dispatch, self.terms, {"colorize": 1, "cutout": 2}, chat_unfinished=60)
 
     def make_runner(self, *, work_seconds: float = 30.0, deliver_seconds: float = 30.0) -> Runner:
         """Make another runner, as after a restart."""

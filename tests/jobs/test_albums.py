@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from imaging.errors import NoFace
 from imaging.operations import Cutout, Operation
 from imaging.provider import Link
-from jobs.albums import MOST, batches
+from jobs.albums import batches
 from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
 from jobs.dispatch import Accepted, Refused
 from jobs.job import Piece, Request, State
 from storage import jobs as rows
 from storage import results
+from storage.albums import MOST
 from storage.database import Database
 from tests.databases import raw
 from tests.jobs.support import Bench, request
@@ -27,7 +28,7 @@ async def bench(db: Database) -> AsyncIterator[Bench]:
     bench = Bench(db)
     yield bench
     await bench.dispatch.stop(0)
-    bench.runner.close()
+    bench.runner.albums.close()
 
 
 def album(count: int = 3, operation: Operation | None = None, source: str = "a1") -> list[Request]:
@@ -94,7 +95,7 @@ async def test_cut_short_anywhere(db: Database, fails: bool) -> None:  # noqa: F
             bench.provider.troubles = [NoFace()]
         for each in jobs:
             await bench.work(each)
-        bench.runner.close()
+        bench.runner.albums.close()
         crashed = bench.telegram.crash.passed > at
         bench.telegram.crash.at = None
         second = bench.make_runner()

@@ -18,9 +18,9 @@ from telegram.error import NetworkError
 from imaging.errors import NotAPicture, PictureTooLarge
 from imaging.operations import Colorize, Cutout, Operation
 from jobs import delivery
+from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
 from jobs.delivery import DOWNLOAD_BYTES, Delivery
 from jobs.job import Job, Piece, State
-from jobs.runner import ChatGoneError, ChatMovedError, UndeliverableError
 from tests.botapi import TOKEN, BotApi, answer, bot_api, bot_at, client, error
 from tests.jobs.support import make_result, picture
 
@@ -75,7 +75,6 @@ def job(operation: Operation | None = None, **changes: object) -> Job:
         worked=0.0,
         error=None,
         error_params=None,
-        created_at=0.0,
         updated_at=0.0,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # the fields of Job

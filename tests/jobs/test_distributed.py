@@ -53,7 +53,7 @@ class Replica:
         self.dispatch = DistributedDispatch(db, self.local, self.runner, self.membership, chat_limit=4)
         self.membership.on_beat.append(self.dispatch.sweep)
         self.membership.on_lost.append(self.dispatch.abandon)
-        self.desk = Desk(db, self.dispatch, ledger.Terms(100), COSTS, chat_limit=60)
+        self.desk = Desk(db, self.dispatch, ledger.Terms(100), COSTS, chat_unfinished=60)
 
     async def accept(self, *requests: Request) -> tuple[int, ...]:
         """Accept requests and give the ids of their jobs."""
@@ -223,7 +223,7 @@ async def test_processes_keep_a_chats_limit_together(town: Town) -> None:
     """Of photos that several processes accept at the same moment no more stand than one process would take."""
     replicas = [await town.replica(working=False) for _ in range(4)]
     for each in replicas:
-        each.desk._chat_limit = 1
+        each.desk._chat_unfinished = 1
     said = await asyncio.gather(*(each.desk.accept([request(place=place)]) for place, each in enumerate(replicas)))
     assert sum(isinstance(answer, Accepted) for answer in said) == 1
 
@@ -280,7 +280,7 @@ async def test_cancel_album_elsewhere(town: Town) -> None:
 
 
 async def _held(worker: Replica, *made: int) -> bool:
-    return all(worker.runner.holds(job) for job in made)
+    return all(worker.runner.albums.holds(job) for job in made)
 
 
 async def test_album_goes_on_without_what_is_cancelled_elsewhere(town: Town) -> None:
@@ -324,7 +324,7 @@ async def test_album_of_another(town: Town) -> None:
         await other.db.transact(lambda conn, job=job: rows.seize(conn, job, other.membership.id))  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert await front.runner.cancel(made[2])
     with pytest.raises(SupersededError):
-        await worker.runner.check_albums()
+        await worker.runner.albums.check_all()
     await worker.dispatch.abandon()
     assert town.telegram.sent == []
     assert [(await front.job(job))["state"] for job in made[:2]] == ["delivering", "delivering"]

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from imaging.errors import NoFace
 from jobs.dispatch import Accepted
-from jobs.job import Job
+from jobs.job import Job, State
 from jobs.local import LocalDispatch
 from jobs.progress import Progress, Standing
 from jobs.runner import Runner
+from storage import jobs as rows
 from storage.database import Database
 from tests.databases import reached
 from tests.jobs.support import Bench, request
@@ -64,7 +66,7 @@ async def bench(db: Database, screen: Screen) -> AsyncIterator[Bench]:
     progress = watch(bench, screen)
     yield bench
     await bench.dispatch.stop(0)
-    bench.runner.close()
+    bench.runner.albums.close()
     await progress.close()
 
 
@@ -235,4 +237,23 @@ async def test_server_away_meanwhile(
             await screen.gone.wait()
         assert progress._timers == {}
         await bench.quiet()
+        await progress.close()
+
+
+@pytest.mark.parametrize("pictures", [1, 2])
+async def test_an_end_is_seen_before_it_is_heard_of(server_url: str, screen: Screen, pictures: int) -> None:
+    """The database may show an end before its process says so, or another's end: the message goes all the same."""
+    async with reached(server_url) as db:
+        bench = Bench(db)
+        progress = watch(bench, screen)
+        bench.provider.up.clear()
+        album = 1 if pictures > 1 else None
+        accepted = await bench.desk.accept([request(place=place, album=album) for place in range(pictures)])
+        assert isinstance(accepted, Accepted)
+        await screen.seen.wait()
+        for job_id in accepted.job_ids:
+            await db.transact(partial(rows.update, job_id=job_id, state=State.CANCELLED, told=1))
+        async with asyncio.timeout(10):
+            await screen.gone.wait()
+        await bench.dispatch.stop(0)
         await progress.close()

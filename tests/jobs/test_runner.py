@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from imaging.errors import Busy, GaveUp, NoFace, PictureTooLarge
 from imaging.routing import Resume
 from jobs.checkpoints import Checkpoints
+from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
 from jobs.job import Job
-from jobs.runner import EPOCHS_LIMIT, UNKNOWN_LIMIT, ChatGoneError, ChatMovedError, Nobody, UndeliverableError
+from jobs.runner import EPOCHS_LIMIT, UNKNOWN_LIMIT, Nobody
 from storage import jobs as rows
 from storage import ledger
 from storage.database import Database

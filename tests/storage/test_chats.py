@@ -14,17 +14,18 @@ TERMS = ledger.Terms(10)
 
 
 async def meet(conn: Connection, chat_id: int, username: str | None = None, language: str | None = None) -> None:
-    await chats.remember(conn, chat_id, kind="group", title=f"t{chat_id}", username=username, language=language)
+    await chats.remember(conn, chat_id, kind="group", title=f"t{chat_id}", username=username)
+    if language:
+        await preferences.choose(conn, chat_id, "language", language)
 
 
 async def test_a_chat_is_remembered_as_it_is_now(db: Database) -> None:
     """A new title replaces the old one; the language chosen by hand stays."""
     async with db.begin() as conn:
         assert await chats.get(conn, 1) is None
-        await meet(conn, 1, "SomeBody", "de")
-        await chats.set_language(conn, 1, "uk")
+        await meet(conn, 1, "SomeBody", "uk")
         await ledger.set_allowance(conn, 1, 5)
-        await chats.remember(conn, 1, kind="private", title="new", username=None, language="fr")
+        await chats.remember(conn, 1, kind="private", title="new", username=None)
         chat = await chats.get(conn, 1)
     assert chat is not None
     assert (chat.kind, chat.title, chat.username, chat.language, chat.allowance) == ("private", "new", None, "uk", 5)
@@ -35,7 +36,7 @@ async def test_the_language_can_be_given_back(db: Database) -> None:
     """None follows each person's own again."""
     async with db.begin() as conn:
         await meet(conn, 1, language="de")
-        await chats.set_language(conn, 1, None)
+        await preferences.choose(conn, 1, "language", None)
         chat = await chats.get(conn, 1)
     assert chat is not None
     assert chat.language is None

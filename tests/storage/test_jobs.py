@@ -41,11 +41,15 @@ async def test_unfinished_until_told(db: Database) -> None:
         ids = [await jobs.add(conn, **COLUMNS | {"place": place, "chat_id": 7 + place % 2}) for place in range(4)]
         assert None not in ids
         assert [job for job, _ in await jobs.unfinished(conn)] == ids
-        assert await jobs.waiting(conn, 7) == 2
+        assert await jobs.count_unfinished(conn, 7) == 2
         await jobs.update(conn, ids[0] or 0, state="failed", error="timeout")
         await jobs.update(conn, ids[1] or 0, state="delivered", told=1)
         assert await jobs.unfinished(conn) == [(ids[0], 7), (ids[2], 7), (ids[3], 8)]
-        assert (await jobs.waiting(conn, 7), await jobs.waiting(conn, 8), await jobs.waiting(conn, 9)) == (2, 1, 0)
+        assert (
+            await jobs.count_unfinished(conn, 7),
+            await jobs.count_unfinished(conn, 8),
+            await jobs.count_unfinished(conn, 9),
+        ) == (2, 1, 0)
 
 
 async def test_pruned_by_age_once_told(db: Database) -> None:

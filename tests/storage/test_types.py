@@ -28,7 +28,8 @@ async def finished(conn: Connection, chat_id: int, source: str, **columns: objec
 async def test_text_of_any_length(db: Database) -> None:
     """No text from Telegram or a provider is too long: SQLite does not count, so PostgreSQL does not either."""
     async with db.begin() as conn:
-        await chats.remember(conn, 1, kind="group", title=LONG, username=LONG, language=LONG)
+        await chats.remember(conn, 1, kind="group", title=LONG, username=LONG)
+        await preferences.choose(conn, 1, "language", LONG)
         assert await payments.credit(conn, 1, TERMS, charge_id=LONG, user_id=1, credits=1, stars=1)
         assert await payments.reverse(conn, LONG, TERMS) == 1
         job = await finished(conn, 1, LONG, file_unique_id=LONG, language=LONG, file_name=LONG, task_id=LONG)
@@ -88,7 +89,7 @@ async def test_sums_are_integers(db: Database) -> None:
         numbers += [number for pair in (await overview.spent_with_providers(conn, 0.0)).values() for number in pair]
         quota = await ledger.quota(conn, 1, TERMS, now=0.0)
         day = datetime.now(UTC).date().isoformat()
-        numbers += [quota.used, await ledger.spent_on(conn, day), await jobs.waiting(conn, 1)]
+        numbers += [quota.used, await ledger.spent_on(conn, day), await jobs.count_unfinished(conn, 1)]
         assert {type(number) for number in numbers} == {int}
         assert (found.credits, rows[0]["spent"], found.active_chats) == ({"hold": 9, "settle": 6}, 6, 1)
         await raw(conn, "UPDATE balances SET used = 5")
@@ -119,7 +120,7 @@ async def test_orders(db: Database) -> None:
         for charge in "bAa":
             await payments.credit(conn, 1, TERMS, charge_id=charge, user_id=1, credits=1, stars=1)
         await raw(conn, "UPDATE payments SET at = 5")
-        assert [one.charge_id for one in await payments.newest(conn, 2, 1)] == ["a", "b"]
+        assert [one.charge_id for one in await payments.newest(conn, 3)] == ["A", "a", "b"]
         pages = [row["id"] async for page in overview.ledger_pages(conn, 0.0) for row in page]
         assert pages == sorted(pages)
         assert len(pages) == 9
@@ -130,7 +131,8 @@ async def test_forgetting_a_person(db: Database) -> None:
     me = COLUMNS["user_id"]
     assert isinstance(me, int)
     async with db.begin() as conn:
-        await chats.remember(conn, me, kind="private", title="Me", username="me", language="de")
+        await chats.remember(conn, me, kind="private", title="Me", username="me")
+        await preferences.choose(conn, me, "language", "de")
         await preferences.choose(conn, me, "send_as", "file")
         await finished(conn, 1, "m1")
         await results.put(conn, "u", "enhance", "{}", "[]")
