@@ -56,7 +56,7 @@ class Router(Protocol):
         """Give the result. Raises PictureError or GaveUp."""
 
 
-class Nobody:
+class _Nobody:
     """A watcher that looks away."""
 
     def watch(self, job_id: int) -> None: ...
@@ -91,7 +91,7 @@ class Runner:
         self._observer = observer
         self._work_seconds = work_seconds
         self._lease = lease
-        self._watcher = watcher or Nobody()
+        self._watcher = watcher or _Nobody()
         self._closing = Closing(
             db, courier, observer, self._watcher, deliver_seconds=deliver_seconds, price=price, lease=lease
         )

@@ -11,7 +11,7 @@ from imaging.routing import Resume
 from jobs.checkpoints import Checkpoints
 from jobs.closing import ChatGoneError, ChatMovedError, UndeliverableError
 from jobs.job import Job
-from jobs.runner import EPOCHS_LIMIT, UNKNOWN_LIMIT, Nobody
+from jobs.runner import EPOCHS_LIMIT, UNKNOWN_LIMIT
 from storage import jobs as rows
 from storage import ledger
 from storage.database import Database
@@ -338,7 +338,7 @@ async def test_submissions_in_a_row_are_counted(bench: Bench) -> None:
     async with bench.db.read() as conn:
         row = await rows.get(conn, job)
     assert row is not None
-    checkpoints = Checkpoints(bench.db, Job.of(row), Nobody())
+    checkpoints = Checkpoints(bench.db, Job.of(row), bench.make_runner()._watcher)
     for _ in range(2):
         await checkpoints.submitting("gptge")
     assert await bench.row(job, "submits") == (2,)
