@@ -69,7 +69,7 @@ async def test_a_program_that_dies_is_no_long_wait(tmp_path: Path) -> None:
 
 async def test_growth_is_measured(tmp_path: Path) -> None:
     """Both databases are filled and asked; the table shows what came of it."""
-    found = await growth(tmp_path, chats=50, entries=100, samples=5, say=lambda _: None)
+    found = await growth(tmp_path, chats=50, entries=100, samples=16, say=lambda _: None)
     assert set(found["ratio"]) == {"quota", "glance", "insert"}
     listed = rows({**FIGURES, "growth": found})
     reached = {row.what: row.reached for row in listed}
