@@ -1,13 +1,13 @@
 """Many processes on one PostgreSQL, behind a balancer: each can be killed, told to end, frozen and started anew."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -19,7 +19,7 @@ from tests.journeys.chaos_balancer import Balancer, balancing
 from tests.journeys.chaos_evidence import WITNESSES
 from tests.journeys.chaos_hosts import DATABASE, NETWORK, Host
 from tests.journeys.chaos_house import Outside, Row, outside
-from tests.journeys.stage import STOP_SECONDS, TOKEN, free_port
+from tests.journeys.stage import STOP_SECONDS, TOKEN, free_port, surroundings
 
 READY_SECONDS = 60.0
 QUIET_SECONDS = 90.0
@@ -78,9 +78,9 @@ class Fleet(Outside):
         """0 when all that were told to end did so."""
         return max(map(abs, self.exit_codes.values()), default=None)
 
-    def environment(self, **own: str) -> dict[str, str]:
-        """Give a process's whole environment."""
-        return {**os.environ, **self.env, **own}
+    def surroundings(self, **own: str) -> dict[str, Any]:
+        """Give what to start a process with."""
+        return surroundings(self.folder, self.env | own)
 
     async def start(self, replica: Replica) -> None:
         """Start a process in a replica's place; the server knows whose connections are its."""
@@ -94,9 +94,9 @@ class Fleet(Outside):
             replica.child = await asyncio.create_subprocess_exec(
                 *(replica.host.command if replica.host else ()),
                 *(sys.executable, "-m", "bot", replica.role),
-                env=self.environment(**own),
                 stdout=log,
                 stderr=log,
+                **self.surroundings(**own),
             )
 
     async def start_all(self) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sqlite3
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 import httpx
 
 from sandbox.client import Telegram
-from tests.journeys.stage import KEY, STOP_SECONDS, TOKEN, port_of, process
+from tests.journeys.stage import KEY, STOP_SECONDS, TOKEN, port_of, process, surroundings
 
 Row = dict[str, Any]
 QUIET_SECONDS = 90.0
@@ -57,7 +56,10 @@ class House(Outside):
         """Start the bot."""
         with (self.folder / "bot.log").open("ab") as log:
             self.bot = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *self.program, "run", env={**os.environ, **self.env}, stdout=log, stderr=log
+                *(sys.executable, "-m", *self.program, "run"),
+                stdout=log,
+                stderr=log,
+                **surroundings(self.folder, self.env),
             )
         return self.bot
 

@@ -377,9 +377,9 @@ async def _audit(fleet: Fleet) -> str:
     """Run `darkroom audit`, and give what it says if anything is wrong."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "audit"),
-        env=fleet.environment(),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        **fleet.surroundings(),
     )
     said, _ = await child.communicate()
     return said.decode() if child.returncode else ""

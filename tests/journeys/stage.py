@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.client import Telegram
 
@@ -16,6 +17,14 @@ TOKEN = "123456789:AAdarkroom-demo-token-of-no-use_0000"
 KEY = "sk-demo"
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+ROOT = Path(__file__).parents[2]
+
+
+def surroundings(folder: Path, env: Mapping[str, str]) -> dict[str, Any]:
+    """Give what to start a program with: in `folder`, where no operator's .env is, and with this tree's modules."""
+    return {"cwd": folder, "env": {**os.environ, "PYTHONPATH": str(ROOT), **env}}
+
+
 _PORTS: list[socket.socket] = []  # bound as long as this process lives: else the kernel may give them to others
 
 
@@ -26,7 +35,7 @@ async def process(
     """Run `python -m <name> …` for as long as the context lasts; it must end by itself when told to."""
     with log.open("ab") as output:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", name, *arguments, env={**os.environ, **env}, stdout=output, stderr=output
+            sys.executable, "-m", name, *arguments, stdout=output, stderr=output, **surroundings(log.parent, env)
         )
     try:
         yield child

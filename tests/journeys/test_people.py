@@ -1,14 +1,15 @@
 """Talking with the bot: what it answers, what it leaves alone, and what it remembers."""
 
-import os
 import signal
 import sys
 from asyncio import create_subprocess_exec, subprocess, wait_for
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.conftest import House, answer
 from tests.journeys.pictures import jpeg
-from tests.journeys.stage import stage
+from tests.journeys.stage import stage, surroundings
 
 PHOTO = jpeg("coffee", longest=120)
 
@@ -76,21 +77,27 @@ async def test_sigterm_stops_within_ten_seconds_and_a_second_bot_is_refused(tmp_
     async with stage(tmp_path) as house:
         ann = await house.tg.person("Ann")
         await ann.chat.wait_for(after=await ann.start())
-        env = {**os.environ, **house.bot_env}
-        second = await create_subprocess_exec(
-            sys.executable, "-m", "bot", "run", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        bot = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **surroundings(tmp_path, house.bot_env)}
+        second = await create_subprocess_exec(sys.executable, "-m", "bot", "run", **bot)
         output, _ = await wait_for(second.communicate(), 20)
         assert second.returncode == 1
         assert b"another darkroom already runs" in output
-        check = await create_subprocess_exec(
-            sys.executable, "-m", "bot", "check", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        check = await create_subprocess_exec(sys.executable, "-m", "bot", "check", **bot)
         output, _ = await wait_for(check.communicate(), 20)
         assert check.returncode == 0, output
         house.bot.send_signal(signal.SIGTERM)
         assert await wait_for(house.bot.wait(), 10) == 0
     assert house.bot_env["DARKROOM_BOT_TOKEN"] not in (tmp_path / "bot.log").read_text()
+
+
+async def test_an_operators_settings_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Demo, tests and benchmarks run beside a `.env` for the real thing, and take nothing from it."""
+    (tmp_path / ".env").write_text("DARKROOM_PROVIDERS=none at all\nDARKROOM_PUBLIC_URL=https://photos.example\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stage").mkdir()
+    async with stage(tmp_path / "stage") as house:
+        ann = await house.tg.person("Ann")
+        assert await ann.chat.wait_for(after=await ann.start())
 
 
 async def test_an_answer_gets_through_an_outage(house: House) -> None:

@@ -1,7 +1,6 @@
 """The end of a run under trouble: nothing under way is lost, and it ends in time whatever hangs."""
 
 import asyncio
-import os
 import signal
 import sqlite3
 import sys
@@ -13,7 +12,7 @@ from bot import front
 from bot.app import LAST_SECONDS
 from sandbox.client import Message, Person
 from tests.journeys.conftest import House, answer
-from tests.journeys.stage import KEY, TOKEN
+from tests.journeys.stage import KEY, TOKEN, surroundings
 
 LONG = 30.0  # seconds; nothing here waits for it
 
@@ -50,7 +49,7 @@ async def test_sigterm_ends_it_in_time_whatever_hangs(closed_house: House, tmp_p
     }
     with (tmp_path / "bot.log").open("wb") as log:
         bot = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "run", env={**os.environ, **env}, stdout=log, stderr=log
+            sys.executable, "-m", "bot", "run", stdout=log, stderr=log, **surroundings(tmp_path, env)
         )
         try:
             ann = await closed_house.person()
