@@ -356,7 +356,9 @@ async def test_a_failed_task_calls_back_too(lenient: Running, peer: Peer) -> Non
 
 async def test_healthz_needs_no_key(engine: Running) -> None:
     """Whoever runs the engine sees that it is warm."""
-    assert (await keyless(f"{engine.url}/healthz")).status_code == 200
+    async with asyncio.timeout(30):  # its worker may be new: other tests have them crash
+        while (await keyless(f"{engine.url}/healthz")).status_code != 200:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_client_that_leaves(engine: Running) -> None:
