@@ -2,7 +2,6 @@
 
 # ruff: noqa: ANN401  a result may be any JSON value
 
-import asyncio
 import json
 import time
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ class BotApi:
         """Let the call meet its fault, if any, and answer it."""
         fault = attempt.fault
         if fault:
-            await asyncio.sleep(fault.delay)
+            await self.faults.wait(fault)
             if fault.kind == "reset":
                 return break_connection(request)
         try:
@@ -127,7 +126,7 @@ class BotApi:
             return answer(refused.body(), refused.status)
         fault = self.faults.next_for("download", None)
         if fault:
-            await asyncio.sleep(fault.delay)
+            await self.faults.wait(fault)
             if fault.kind in {"reset", "lost"}:
                 return break_connection(request)
             if fault.kind == "error":

@@ -72,7 +72,7 @@ class Telegram(Connection):
         await self.do("fault", kind=kind, method=method, **more)
 
     async def no_faults(self) -> None:
-        """Forget the faults that are still to come."""
+        """Forget the faults that are still to come, and let those go on that wait in one."""
         await self.do("fault")
 
     async def flood(self, *, per_second: int = 0, per_chat_second: int = 0, per_group_minute: int = 0) -> None:

@@ -141,11 +141,11 @@ class Control:
         return {"calls": self.world.call_counts, "messages": chats}
 
     async def fault(self, act: Act) -> bool:
-        """Ask for a fault (fields of Fault); no ``kind`` forgets those that are still to come."""
+        """Ask for a fault (fields of Fault); no ``kind`` forgets all: see Faults.forget."""
         if "kind" in act.asked:
             self.faults.waiting.append(Fault(**act.asked))
         else:
-            self.faults.waiting.clear()
+            self.faults.forget()
         return True
 
     async def flood(self, act: Act) -> bool:

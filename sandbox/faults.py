@@ -1,7 +1,9 @@
 """What goes wrong on request: errors, resets, lost answers and delays; and Telegram's flood limits."""
 
+import asyncio
 import time
 from collections import defaultdict, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +18,7 @@ class Fault:
 
     *kind*: ``error`` answers *status* at once · ``reset`` breaks the connection before anything happens ·
     ``lost`` lets the call take effect and breaks the connection instead of answering · ``garbage`` answers
-    something that is not JSON · ``delay`` only waits. All wait *delay* seconds first.
+    something that is not JSON · ``delay`` only waits. All wait *delay* seconds first, or until faults are forgotten.
     """
 
     kind: str
@@ -69,6 +71,18 @@ class Faults:
 
     waiting: list[Fault] = field(default_factory=list)
     flood: Flood = field(default_factory=Flood)
+    _forgotten: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def forget(self) -> None:
+        """Have nothing befall anyone any more; who waits in a fault goes on."""
+        self.waiting.clear()
+        self._forgotten.set()
+        self._forgotten = asyncio.Event()
+
+    async def wait(self, fault: Fault) -> None:
+        """Wait as long as *fault* says."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._forgotten.wait(), fault.delay)
 
     def next_for(self, method: str, chat_id: object) -> Fault | None:
         """Take the fault that this call meets, if any."""
