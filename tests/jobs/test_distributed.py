@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -26,13 +27,21 @@ from tests.postgres import Server
 
 COSTS = {"colorize": 1, "cutout": 2}
 _first = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
-_age = sa.update(tables.processes).where(tables.processes.c.id == sa.bindparam("me")).values(beat_at=0)
+_me = tables.processes.c.id == sa.bindparam("me")
+_age = sa.update(tables.processes).values(beat_at=sa.case((_me, 0), else_=9e9))  # the others live, however late it is
 _calls = sa.table("procrastinate_jobs", sa.column("id"))
 _cut = sa.text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE wait_event = 'relation' AND query ~ 'procrastinate_(defer|cancel)_job'"
 )
 _workers = sa.select(sa.table("procrastinate_workers", sa.column("id")).c.id)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a slow machine pass neither for a process that is dead nor for one that does not answer."""
+    monkeypatch.setattr("jobs.membership.LEASE_SECONDS", 600.0)
+    monkeypatch.setattr("jobs.distributed.CANCEL_SECONDS", 600.0)
 
 
 class Replica:
@@ -99,7 +108,7 @@ class Town:
         if working:
             made.task = asyncio.create_task(made.dispatch.work(8))
             self._stack.push_async_callback(_ended, made.task)
-        self._stack.push_async_callback(made.local.abandon)
+        self._stack.push_async_callback(made.dispatch.abandon)
         return made
 
 
@@ -122,7 +131,7 @@ async def town(server_url: str) -> AsyncIterator[Town]:
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
     """Wait until the condition holds."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             held = condition()
             if held if isinstance(held, bool) else await held:
@@ -145,7 +154,7 @@ async def test_accepted_here_developed_there(town: Town) -> None:
     row = await front.job(job)
     assert (row["state"], row["owner"], row["epoch"]) == ("delivered", worker.membership.id, 1)
     assert town.telegram.sent == [(7, job)]
-    assert town.counts.charged == 1
+    await until(lambda: town.counts.charged == 1)  # counted once it is written, which others see a little sooner
     await until(lambda: _no_calls(front))
     assert await front.db.look(audit.differences) == []
 
@@ -212,11 +221,11 @@ async def test_four_of_a_chat_and_others_in_between(town: Town) -> None:
     assert [(await front.job(job))["owner"] is None for job in made] == [False] * 4 + [True] * 6
     (other,) = await front.accept(request(chat_id=9, source="m2"))
     await until(lambda: town.provider.at_once == 5)
+    assert (await front.job(other))["owner"]
     town.provider.up.set()
     await until(lambda: all_told(front))
     assert town.provider.most == 5
     assert len(town.telegram.sent) == 11
-    assert (9, other) in town.telegram.sent[:5]
 
 
 async def test_processes_keep_a_chats_limit_together(town: Town) -> None:
@@ -233,7 +242,10 @@ async def test_album_in_one_process(town: Town) -> None:
     front = await town.replica(working=False)
     await town.replica(working=True)
     await town.replica(working=True)
+    town.provider.up.clear()
     made = await front.accept(*(request(place=place, album=5) for place in range(6)))
+    await until(lambda: town.provider.at_once == 4)
+    town.provider.up.set()
     await until(lambda: all_told(front))
     assert town.telegram.albums == [list(made)]
     assert len({(await front.job(job))["owner"] for job in made}) == 1
@@ -341,8 +353,9 @@ async def test_cancel_twice_at_once(town: Town) -> None:
     assert await pressing
 
 
-async def test_cancel_what_is_handed_out_again(town: Town) -> None:
+async def test_cancel_what_is_handed_out_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that its process leaves and that is handed out anew at the moment of the press is not lost: it ends."""
+    monkeypatch.setattr("jobs.distributed.CANCEL_SECONDS", 0.0)
     front, leaving = await town.replica(working=False), await town.replica(working=False)
     (job,) = await front.accept(request())
     await leaving.db.transact(lambda conn: rows.take(conn, job, leaving.membership.id))
@@ -395,17 +408,16 @@ async def test_cancel_whose_abort_was_lost(town: Town) -> None:
     assert town.provider.at_once == 0
 
 
-async def test_cancel_too_late(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancel_too_late(town: Town) -> None:
     """A result that is on its way to the chat is not stopped, and whoever asks is told so, and need not guess."""
-    monkeypatch.setattr("jobs.distributed.CANCEL_SECONDS", 600.0)
     front, worker = await town.replica(working=False), await town.replica(working=True)
     town.telegram.up.clear()
     (job,) = await front.accept(request())
-    await until(lambda: _delivering(front, job))
+    await until(lambda: bool(town.telegram.up._waiters))
     asking = asyncio.create_task(front.desk.cancel(job))
     await until(lambda: _stopping(front, job))
     await worker.membership._beat()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         assert not await asking
     town.telegram.up.set()
     await until(lambda: all_told(front))
@@ -428,14 +440,14 @@ async def test_dead_workers_job_is_resumed(town: Town) -> None:
     await until(lambda: _submitted(front, job))
     await frozen.forgotten()
     other = await town.replica(working=True)
-    await until(lambda: _taken_over(other))  # by a second call, if the frozen one had the first
+    await until(lambda: _taken_over(other, job))  # by a second call, if the frozen one had the first
     town.provider.up.set()
     await until(lambda: all_told(front))
     row = await front.job(job)
     assert (row["state"], row["owner"]) == ("delivered", other.membership.id)
     assert len(town.provider.tasks) == 1
     assert town.telegram.sent == [(7, job)]
-    assert town.counts.charged == 1
+    await until(lambda: town.counts.charged == 1)
     before = frozen.membership.id
     await frozen.membership._beat()
     assert frozen.membership.id > before
@@ -449,8 +461,9 @@ async def _submitted(replica: Replica, job: int) -> bool:
     return bool((await replica.job(job))["task_id"])
 
 
-async def _taken_over(replica: Replica) -> bool:
-    await replica.dispatch.sweep()
+async def _taken_over(replica: Replica, job: int) -> bool:
+    if not replica.membership.owns(await replica.job(job)):  # else a sweep may find it a stray, and let it go
+        await replica.dispatch.sweep()
     return replica.local.working == 1
 
 
@@ -576,6 +589,8 @@ async def test_a_long_chore_delays_no_beat(town: Town, monkeypatch: pytest.Monke
 
 async def test_who_was_cut_off_buries_nobody(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that could not reach the server for a lease gives the others one, too: they may have fared as badly."""
+    now = 0.0
+    monkeypatch.setattr("jobs.membership.time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr("jobs.membership.LEASE_SECONDS", 0.5)
     one, other = await town.replica(working=False), await town.replica(working=False)
 
@@ -583,11 +598,13 @@ async def test_who_was_cut_off_buries_nobody(town: Town, monkeypatch: pytest.Mon
         return await _registered(one, other.membership.id)
 
     await other.db.transact(lambda conn: conn.all(_age, me=other.membership.id))
-    one.membership._beat_at -= 0.5
+    now += 0.5
     await one.membership._beat()
     assert await alive()
 
     async def buried() -> bool:
+        nonlocal now
+        now += 0.25
         await one.membership._beat()
         return not await alive()
 
@@ -625,7 +642,8 @@ async def test_a_job_that_nobody_can_end(town: Town, monkeypatch: pytest.MonkeyP
     (job,) = await worker.accept(request())
 
     async def over() -> bool:
-        await worker.dispatch.sweep()
+        if await _no_calls(worker) and not worker.local.working:  # one that is just being taken is no stray
+            await worker.dispatch.sweep()
         return await all_told(worker)
 
     await until(over)
@@ -675,5 +693,5 @@ async def test_an_end_that_breaks_is_an_end(server_url: str) -> None:
         async with worker.db.pool.connection() as raw:
             await raw.execute("ALTER FUNCTION procrastinate_unregister_worker_v1 RENAME TO away")
         worker.task.cancel()
-        await asyncio.wait([worker.task], timeout=10)
+        await asyncio.wait([worker.task], timeout=60)
         assert worker.task.cancelled()
