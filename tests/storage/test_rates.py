@@ -175,9 +175,9 @@ async def test_no_window_is_ever_overfull_over_all_processes(db: Postgres, serve
 
 async def test_without_a_database_nobody_waits(db: Postgres, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is away calls go, which is logged once; when it is back, its rates hold again."""
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
     rates, admin = Rates(db), sa.make_url(server_url).set(database="postgres").render_as_string()
     assert await rates.take_one("a", 1, AGES) == 0
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     name = sql.Identifier(sa.make_url(server_url).database or "")
     async with AsyncExitStack() as stack:
