@@ -179,26 +179,31 @@ def test_killed_in_the_middle(place: Place) -> None:
 
 def test_frozen_in_the_middle(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that freezes while it brings the schema up keeps no other from starting."""
-    monkeypatch.setattr(migrations, "SILENCE", "200ms")
+    monkeypatch.setattr(migrations, "SILENCE", "77s")
     place = Place(postgres.create("frozen"))
     frozen, thawed = threading.Event(), threading.Event()
+    said: list[str] = []
 
     def freeze(*arguments: Any) -> None:
         if "spending" in arguments[2] and not frozen.is_set():
+            arguments[1].execute("SHOW idle_in_transaction_session_timeout")
+            said.extend(arguments[1].fetchone())
+            arguments[1].execute("SET LOCAL idle_in_transaction_session_timeout = '1ms'")  # the others take their time
             frozen.set()
-            thawed.wait(20)
+            thawed.wait(120)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", freeze)
     try:
         with ThreadPoolExecutor() as threads:
             first = threads.submit(place.bring_up)
-            assert frozen.wait(20)
-            threads.submit(place.bring_up).result(10)
+            assert frozen.wait(60)
+            threads.submit(place.bring_up).result(60)
             thawed.set()
-            assert isinstance(first.exception(10), sa.exc.DBAPIError)
+            assert isinstance(first.exception(60), sa.exc.DBAPIError)
     finally:
         thawed.set()
         sa.event.remove(sa.Engine, "before_cursor_execute", freeze)
+    assert said == ["77s"]
     place.bring_up(upgrade=False)
     postgres.drop("frozen")
 
