@@ -20,6 +20,9 @@ TRIES = 25
 SLOT = 1_000_000
 """Every process numbers its jobs from its number times this."""
 
+TODAY = 2e9
+"""Not the real one: at midnight all may spend again."""
+
 RATE = people.Rate(5, 3600.0)
 MOVES = {-group: -1000 - group for group in range(1, 9)}
 
@@ -33,17 +36,17 @@ class Try(Protocol):
 
 async def of_balance(conn: Connection, number: int) -> object:
     """Spend a chat's allowance and what it was granted: 3 and 2."""
-    return await ledger.hold(conn, 1, number, 1, Terms(3))
+    return await ledger.hold(conn, 1, number, 1, Terms(3), now=TODAY)
 
 
 async def of_member(conn: Connection, number: int) -> object:
     """Spend a member's 5 of an unlimited group."""
-    return await ledger.hold(conn, 2, number, 1, Terms(UNLIMITED), user_id=70)
+    return await ledger.hold(conn, 2, number, 1, Terms(UNLIMITED), user_id=70, now=TODAY)
 
 
 async def of_person(conn: Connection, number: int) -> object:
     """Spend a person's 5 free credits of the day, in ever another chat."""
-    return await ledger.hold(conn, 100 + number, number, 1, Terms(9, person_cap=5), user_id=80)
+    return await ledger.hold(conn, 100 + number, number, 1, Terms(9, person_cap=5), user_id=80, now=TODAY)
 
 
 async def of_all(conn: Connection, number: int) -> object:
