@@ -297,7 +297,7 @@ async def test_busy_keeps_the_chat_action_alive(
         return answer(result=True)
 
     post.api.answers = [error(429, "Too Many Requests", retry_after=1), answer(result=True), tell]
-    async with asyncio.timeout(5), post.delivery.busy(job(operation, thread_id=3)):
+    async with asyncio.timeout(60), post.delivery.busy(job(operation, thread_id=3)):
         await third.wait()
     assert {call.method for call in post.api.calls} == {"sendChatAction"}
     assert (post.api.calls[0].fields["action"], post.api.calls[0].fields["message_thread_id"]) == (action, "3")

@@ -29,7 +29,7 @@ async def accept(bench: Bench, *requests: Request) -> tuple[int, ...]:
 async def until(condition: object) -> None:
     """Let the loop run until the condition holds."""
     assert callable(condition)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -209,7 +209,7 @@ async def test_stop_waits_for_what_is_nearly_done(bench: Bench) -> None:
     bench.provider.up.clear()
     (job,) = await accept(bench, request())
     await until(lambda: bench.provider.at_once)
-    stopping = asyncio.create_task(bench.dispatch.stop(5))
+    stopping = asyncio.create_task(bench.dispatch.stop(60))
     await asyncio.sleep(0)
     (late,) = await accept(bench, request(place=1))
     bench.provider.up.set()

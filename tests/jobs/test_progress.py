@@ -117,7 +117,7 @@ async def test_a_picture_ends_while_places_are_asked_for(db: Database, screen: S
     accepted = await bench.desk.accept([request(place=place, album=9) for place in (1, 2, 3)])
     assert isinstance(accepted, Accepted)
     ids.append(accepted.job_ids[0])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await screen.seen.wait()
         bench.provider.up.set()
         await screen.gone.wait()
@@ -147,7 +147,7 @@ async def test_waiting_in_line(bench: Bench, screen: Screen) -> None:
 
 async def ahead(screen: Screen, places: list[int]) -> None:
     """Wait until the messages of those who wait say these places."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while sorted(one.ahead for one in screen.now.values() if one.ahead is not None) != places:
             await asyncio.sleep(0.01)
 
@@ -233,7 +233,7 @@ async def test_server_away_meanwhile(
         monkeypatch.setattr(db, "look", look)
         await screen.seen.wait()
         bench.provider.up.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await screen.gone.wait()
         assert progress._timers == {}
         await bench.quiet()
@@ -253,7 +253,7 @@ async def test_an_end_is_seen_before_it_is_heard_of(server_url: str, screen: Scr
         await screen.seen.wait()
         for job_id in accepted.job_ids:
             await db.transact(partial(rows.update, job_id=job_id, state=State.CANCELLED, told=1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await screen.gone.wait()
         await bench.dispatch.stop(0)
         await progress.close()
