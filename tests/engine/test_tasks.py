@@ -54,13 +54,15 @@ async def test_links_begin_where_the_operator_says() -> None:
     assert not folder.exists()
 
 
-async def test_a_full_queue_is_a_429() -> None:
+async def test_a_full_queue_is_a_429(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit a create is refused with Retry-After, other requests are not; a place freed is usable."""
+    monkeypatch.setenv("STUB_GATE", str(gate := tmp_path / "gate"))
     async with running_engine(queue=1, sync_seconds=0.01) as engine:
         reply = await engine.post("/task/pic/scale", picture(stub.SLOW), sync="1")
         assert reply.json()["data"]["state"] in {3, 4}  # sync=1 may answer unfinished
         refused = await engine.post("/task/pic/scale")
         assert (refused.status_code, refused.json()["status"], refused.headers["retry-after"]) == (429, 429, "1")
+        gate.touch()
         await engine.finished(f"/task/{reply.json()['data']['task_id']}")
         assert (await engine.post("/task/pic/scale")).status_code == 200
 
