@@ -102,7 +102,7 @@ class Running:
 @contextlib.asynccontextmanager
 async def running_engine(clock: Callable[[], float] = time.monotonic, **changes: object) -> AsyncIterator[Running]:
     app = build(config(**changes), clock)
-    async with serving(app) as url, httpx.AsyncClient(base_url=url, headers=BEARER | API_KEY, timeout=20) as client:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, headers=BEARER | API_KEY, timeout=60) as client:
         yield Running(app, url, client)
 
 

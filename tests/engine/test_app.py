@@ -342,7 +342,7 @@ async def test_a_callback_says_what_a_query_says(lenient: Running, peer: Peer) -
     """When a task is done its callback gets the body of a query, again after a failure."""
     peer.failures = 1
     created = (await lenient.post("/task/pic/scale", callback_url=f"{peer.url}/callback?t=1")).json()["data"]
-    body = await asyncio.wait_for(peer.bodies.get(), 10)
+    body = await asyncio.wait_for(peer.bodies.get(), 60)
     assert body == (await lenient.client.get(f"/task/{created['task_id']}")).json()
     assert body["data"]["state"] == 1  # type: ignore[index]
 
@@ -350,13 +350,13 @@ async def test_a_callback_says_what_a_query_says(lenient: Running, peer: Peer) -
 async def test_a_failed_task_calls_back_too(lenient: Running, peer: Peer) -> None:
     """PicWish's dialect calls back with its own body, also when the task failed."""
     await lenient.post("/api/tasks/visual/scale", b"text", callback_url=f"{peer.url}/callback")
-    body = await asyncio.wait_for(peer.bodies.get(), 10)
+    body = await asyncio.wait_for(peer.bodies.get(), 60)
     assert (body["message"], body["data"]["state"]) == ("success", -7)  # type: ignore[index]
 
 
 async def test_healthz_needs_no_key(engine: Running) -> None:
     """Whoever runs the engine sees that it is warm."""
-    async with asyncio.timeout(30):  # its worker may be new: other tests have them crash
+    async with asyncio.timeout(60):  # its worker may be new: other tests have them crash
         while (await keyless(f"{engine.url}/healthz")).status_code != 200:
             await asyncio.sleep(0.05)
 

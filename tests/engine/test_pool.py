@@ -18,7 +18,7 @@ from tests.engine.support import picture
 
 
 @contextlib.asynccontextmanager
-async def started(size: int = 1, seconds: float = 5.0) -> AsyncIterator[Pool]:
+async def started(size: int = 1, seconds: float = 50.0) -> AsyncIterator[Pool]:
     pool = Pool("tests.engine.stub", size=size, seconds=seconds)
     try:
         await pool.start()
@@ -72,7 +72,7 @@ async def test_a_hung_worker_is_killed(tmp_path: Path) -> None:
         (before,) = pids(pool)
         with pytest.raises(WorkerHung):
             await pool.run(order(tmp_path, picture(stub.HANG)), begin)
-        pool._seconds = 5.0
+        pool._seconds = 50.0
         assert (await pool.run(order(tmp_path, picture()), begin))["state"] == 1
         assert gone(before)
 
