@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import stamina
+from aiohttp import web
 from pydantic import SecretStr
 
 from imaging import patience, waiting
@@ -84,6 +85,17 @@ class House:
         """Let both clients be impatient where a vendor never answers."""
         for one in self.providers:
             hurry(one, behaviour)
+
+    def hurry_once(self, behaviour: Behaviour) -> Behaviour:
+        """Let the clients be impatient with the one request that gets this, and patient again once it is there."""
+
+        async def behave(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+            for one in self.providers:
+                one._connections.timeout = EASY
+            return await behaviour(vendor, request)
+
+        self.hurry(behaviour)
+        return behave
 
     async def develop(
         self, operation: Operation | None = None, photo: Upload | None = None, resume: Resume | None = None

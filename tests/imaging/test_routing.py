@@ -107,8 +107,7 @@ async def test_nobody_listens(house: House) -> None:
 async def test_an_unknown_outcome_costs_one_more_post(house: House, lost: Behaviour, only: int) -> None:
     """If the answer to a paid POST is lost, one more is sent, to the next provider if there is one."""
     house.make(only=only)
-    house.first.will("POST", lost, says(task(0)))
-    house.hurry(lost)
+    house.first.will("POST", house.hurry_once(lost), says(task(0)))
     assert await house.develop() == ("png",)
     assert house.posts == ((2, 0) if only == 1 else (1, 1))
     assert house.notes.unknown == 1
