@@ -31,7 +31,10 @@ QUIET_SECONDS = 0.6
 """An album is complete when no picture of it came for so long; those that come later are done one by one."""
 
 LEASE_SECONDS = 15.0
-"""Whoever completes an album has it for so long, and then for as long again; after that others take it on."""
+"""Whoever completes an album has it for so long; after that others take it on."""
+
+AGAIN_SECONDS = 5.0
+"""So often whoever is still at it has it for as long again."""
 
 PATIENCE_SECONDS = 2.0
 """So long after it was due an album is left to whoever waits for it."""
@@ -128,7 +131,7 @@ async def _complete(application: App, key: AlbumKey, due_at: float) -> None:
     mine = whole.row["due_at"]
     doing = asyncio.create_task(_do(application, whole))
     try:
-        while not (await asyncio.wait([doing], timeout=LEASE_SECONDS / 3))[0]:
+        while not (await asyncio.wait([doing], timeout=AGAIN_SECONDS))[0]:
             longer = await db.persist(partial(_claim, key=key, due_at=mine))
             mine = longer["due_at"] if longer else mine
         doing.result()

@@ -116,7 +116,7 @@ async def bot_at(url: str) -> AsyncIterator[ExtBot[None]]:
         TOKEN,
         base_url=f"{url}/bot",
         base_file_url=f"{url}/file/bot",
-        request=TransportRequest(AiohttpTransport(), seconds=5),
+        request=TransportRequest(AiohttpTransport(), seconds=60),
     )
     try:
         yield bot

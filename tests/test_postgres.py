@@ -26,7 +26,7 @@ def test_a_cluster_outlives_nobody() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL
     folder, url = done.stdout.split()
-    for _ in range(200):
+    for _ in range(1200):
         if not Path(folder).exists():
             break
         time.sleep(0.05)  # nobody is left who could tell us

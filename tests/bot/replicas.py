@@ -25,6 +25,9 @@ from tests.databases import reached
 from tests.handlers.conftest import COSTS, WORDS
 from tests.handlers.telegram_wire import Dispatched, Wire
 
+SOON = 60.0
+"""Seconds after which something does not happen any more, on however slow a machine."""
+
 _numbers = itertools.count(1)
 _WAITING = sa.select(inbox.c.update_id).where(inbox.c.done_at.is_(None)).limit(1)
 
@@ -100,7 +103,7 @@ class Replica:
 
     async def until_handled(self) -> None:
         """Wait until the inbox is empty."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while await self.db.look(lambda conn: conn.one(_WAITING)):
                 await asyncio.sleep(0.005)
 
@@ -117,13 +120,13 @@ class Replica:
 
     async def until_complete(self) -> None:
         """Wait until nothing more is to be done with the album."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while not (album := await self.album()) or album["due_at"] is not None:
                 await asyncio.sleep(0.01)
 
     async def until_seen(self, count: int) -> None:
         """Wait until so many pictures are written down."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while len(await self.db.look(lambda conn: albums.pictures(conn, 7, "g"))) < count:
                 await asyncio.sleep(0.005)
 

@@ -1,7 +1,6 @@
 """The admins hear of what only they can mend, once an hour a cause, and of nothing else."""
 
 import asyncio
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,6 @@ from bot import alerts
 from bot.alerts import LATELY, Alerts
 from handlers.words import Words
 from storage.database import Database
-from storage.periods import utc_day
 from tests.databases import either as db
 from tests.databases import path, raw, reached, template, url
 
@@ -86,11 +84,14 @@ async def test_many_failures(db: Database) -> None:
 
 
 @pytest.mark.parametrize(("cap", "spent", "told"), [(None, 99, 0), (10, 7, 0), (10, 8, 1)])
-async def test_the_cap_is_near(db: Database, cap: int | None, spent: int, told: int) -> None:
+async def test_the_cap_is_near(
+    db: Database, monkeypatch: pytest.MonkeyPatch, cap: int | None, spent: int, told: int
+) -> None:
     """From four fifths of the cap on it is near."""
+    monkeypatch.setattr(alerts, "utc_day", lambda _: "2026-01-31")  # at midnight nothing is spent
     chats = Chats()
     async with db.begin() as conn:
-        await raw(conn, "INSERT INTO spending VALUES (?, ?)", utc_day(time.time()), spent)
+        await raw(conn, "INSERT INTO spending VALUES (?, ?)", "2026-01-31", spent)
     watch = make(db, chats, cap=cap)
     for _ in range(3):
         watch.credits_moved("settle", 1)

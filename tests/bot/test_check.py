@@ -28,6 +28,7 @@ from jobs.membership import Membership
 from sandbox.server import TOKEN, Sandbox
 from storage.migrations import HEAD
 from storage.opening import open_database
+from tests.journeys.stage import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -115,12 +116,18 @@ async def test_wrong_keys_are_told_without_showing_them(tmp_path: Path) -> None:
 
 async def test_nobody_answers(tmp_path: Path) -> None:
     """With Telegram and provider out of reach both rows fail, with a sentence each."""
-    async with world(tmp_path) as settings:
-        pass
+    telegram_url, url = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    settings = Settings(
+        bot_token=SecretStr(TOKEN),
+        bot_api_url=telegram_url,
+        gptge_url=url,
+        gptge_token=SecretStr(KEY),
+        database_url=SecretStr(f"sqlite:///{tmp_path / 'darkroom.db'}"),
+    )
     telegram, provider, _ = await look(settings)
     assert not telegram.fine
     assert not provider.fine
-    assert provider.words.startswith(settings.gptge_url)
+    assert provider.words.startswith(url)
 
 
 async def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,8 @@ from tests.databases import db, opened, path, raw, template
 
 __all__ = ["db", "path", "template"]
 SECRET = TOKEN.partition(":")[2]
+SOON = 60.0
+"""Seconds after which something does not happen any more, on however slow a machine."""
 
 
 def update(update_id: int, chat: int = 7) -> dict[str, Any]:
@@ -96,7 +98,7 @@ async def test_written_down_before_anything_else(db: Database, bot: ExtBot[None]
     """`accept` writes first: a full queue holds up the confirmation, not the inbox."""
     door = Door(db, bot, size=1)
     task = asyncio.create_task(door.intake.accept([update(1), update(2)]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON):
         while not door.queue.full():
             await asyncio.sleep(0)
     assert await door.rows() == [(1, 0), (2, 0)]
@@ -289,7 +291,7 @@ async def test_confirmed_only_when_written_down(door: Door, bot: ExtBot[None], a
         return answer([])
 
     api.answers = [answer([update(11), update(12)]), look, quiet(reached)]
-    async with asyncio.timeout(5), polling(door, bot):
+    async with asyncio.timeout(SOON), polling(door, bot):
         await reached.wait()
     assert offsets(api) == [0, 13, 13]
     assert seen == [[(11, 0), (12, 0)]]
@@ -304,7 +306,7 @@ async def test_not_confirmed_while_the_database_is_locked(
     api.answers = [answer([update(11)]), quiet(reached)]
     assert isinstance(door.db, Sqlite)
     await door.db._writer.execute_fetchall("PRAGMA busy_timeout=0")
-    async with asyncio.timeout(10), opened(path, own=False) as other:
+    async with asyncio.timeout(SOON), opened(path, own=False) as other:
         async with other.begin(), polling(door, bot):
             while not api.calls:
                 await asyncio.sleep(0)
@@ -354,7 +356,7 @@ async def test_through_every_trouble(
     reached = asyncio.Event()
     api.answers = [*(trouble() for trouble in TROUBLES), answer([update(11)]), quiet(reached)]
     with caplog.at_level(logging.INFO):
-        async with asyncio.timeout(10), polling(door, bot):
+        async with asyncio.timeout(SOON), polling(door, bot):
             await reached.wait()
     assert offsets(api) == [0] * (len(TROUBLES) + 1) + [12]
     assert door.queued() == [11]
@@ -365,7 +367,7 @@ async def test_through_every_trouble(
 async def test_nobody_there(door: Door, bot: ExtBot[None], api: BotApi, logs: list[EventDict]) -> None:
     """A Telegram that refuses connections is asked again."""
     bot._base_url = f"http://127.0.0.1:1/bot{TOKEN}"
-    async with asyncio.timeout(5), polling(door, bot):
+    async with asyncio.timeout(SOON), polling(door, bot):
         while len(logs) < 3:
             await asyncio.sleep(0.001)
     assert all(event["cause"].startswith("Connect") for event in logs)

@@ -10,7 +10,7 @@ import structlog
 
 from bot import intake as intake_module
 from storage import postgres
-from tests.bot.replicas import Replica, replicas
+from tests.bot.replicas import SOON, Replica, replicas
 from tests.handlers.telegram_wire import ANNA, PHOTO, PRIVATE, message
 
 ASKED = message(PRIVATE, ANNA, "/enhance", **PHOTO)
@@ -37,7 +37,7 @@ async def until_put_off(replica: Replica) -> None:
     """Have a photo sent, and wait until it was given up for now."""
     with structlog.testing.capture_logs() as logs:
         await replica.take(ASKED)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while not [entry for entry in logs if entry["event"] == "update put off"]:
                 await asyncio.sleep(0.01)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from handlers import albums as albums_module
 from handlers.albums import complete_overdue
 from storage import albums, chats
 from storage.tables import albums as rows
-from tests.bot.replicas import Replica, replicas
+from tests.bot.replicas import SOON, Replica, replicas
 from tests.databases import path, raw, reached, template, url
 from tests.handlers.telegram_wire import ANNA, BORIS, GROUP, PHOTO, PRIVATE, message
 
@@ -20,10 +21,18 @@ __all__ = ["path", "template", "url"]
 
 
 @pytest.fixture(autouse=True)
-def pace(monkeypatch: pytest.MonkeyPatch) -> None:
+def quiet(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Give what lets the quiet after a picture be over: else it lasts, however slow this machine is."""
+    over = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            await over.wait()
+
     monkeypatch.setattr(intake_module, "DONE_SECONDS", 0.001)
-    monkeypatch.setattr(albums_module, "QUIET_SECONDS", 0.3)
+    monkeypatch.setattr(albums_module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
     monkeypatch.setattr(albums_module, "PATIENCE_SECONDS", 0.0)
+    return over
 
 
 def picture(caption: str = "", chat: dict[str, Any] = PRIVATE, person: dict[str, Any] = ANNA) -> dict[str, Any]:
@@ -54,30 +63,32 @@ async def test_ten_pictures_on_two_replicas(server_url: str, wished: int) -> Non
         assert calls["setMessageReaction"] == 1
 
 
-async def test_one_menu(server_url: str) -> None:
+async def test_one_menu(server_url: str, quiet: asyncio.Event) -> None:
     """An album without words gets one menu, whichever process its last picture came to."""
     async with replicas(server_url, 2) as (one, other):
         sent = [picture() for _ in range(3)]
         for number, each in enumerate(sent):
             await (one, other)[number % 2].take(each)
         await one.until_seen(3)
+        quiet.set()
         await one.until_complete()
         (told,) = [*one.wire.sent(), *other.wire.sent()]
         assert told["reply_parameters"]["message_id"] == sent[0]["message_id"]
         assert await one.jobs() == []
 
 
-async def test_the_first_of_two_wishes_counts(url: str) -> None:
+async def test_the_first_of_two_wishes_counts(url: str, quiet: asyncio.Event) -> None:
     """Captions on two pictures: the first is what is done."""
     async with replicas(url, 1) as (one,):
         for caption in ("", "/enhance 2", "/colorize"):
             await one.take(picture(caption))
         await one.until_seen(3)
+        quiet.set()
         await one.until_complete()
         assert [job["operation"] for job in await one.jobs()] == ["enhance"] * 3
 
 
-async def test_what_was_awaited_is_no_more(url: str) -> None:
+async def test_what_was_awaited_is_no_more(url: str, quiet: asyncio.Event) -> None:
     """A command that waited for its photo has it with the album."""
     async with replicas(url, 1) as (one,):
         await one.take(message(PRIVATE, ANNA, "/enhance 1"))
@@ -86,13 +97,15 @@ async def test_what_was_awaited_is_no_more(url: str) -> None:
         for _ in range(2):
             await one.take(picture())
         await one.until_seen(2)
+        quiet.set()
         await one.until_complete()
         assert len(await one.jobs()) == 2
         assert await one.db.look(lambda conn: chats.expected(conn, 7, 7)) is None
 
 
-async def test_a_late_picture_joins(url: str) -> None:
+async def test_a_late_picture_joins(url: str, quiet: asyncio.Event) -> None:
     """It is done by itself and as the others were, unless it says something else."""
+    quiet.set()
     async with replicas(url, 1) as (one,):
         for caption, count in (("/enhance 1", 1), ("", 2), ("/colorize", 3)):
             await one.take(picture(caption))
@@ -103,8 +116,9 @@ async def test_a_late_picture_joins(url: str) -> None:
         assert [job["place"] for job in made] == [job["reply_to"] for job in made]
 
 
-async def test_a_picture_that_came_while_the_first_was_taken(server_url: str) -> None:
+async def test_a_picture_that_came_while_the_first_was_taken(server_url: str, quiet: asyncio.Event) -> None:
     """However slow the database is: two processes complete the album at once, and each picture is one job."""
+    quiet.set()
     async with replicas(server_url, 2) as (one, other), reached(server_url) as db:
         sent = [picture("/enhance 1"), picture()]
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -112,15 +126,15 @@ async def test_a_picture_that_came_while_the_first_was_taken(server_url: str) ->
             await conn.lock("chat 7")  # which either needs to write down its jobs
             for count, (each, said) in enumerate(zip((one, other), sent, strict=True), 1):
                 await each.take(said)
+                await each.until_handled()  # else the other's picture would be this process's, too
                 while len(await raw(conn, waiting)) < count:
                     await asyncio.sleep(0.01)
         await one.until_complete()
         assert [job["place"] for job in await one.jobs()] == [each["message_id"] for each in sent]
 
 
-async def test_its_process_dies_while_it_gathers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_its_process_dies_while_it_gathers(url: str, quiet: asyncio.Event) -> None:
     """Whoever lives, or starts next, completes it."""
-    monkeypatch.setattr(albums_module, "QUIET_SECONDS", 30.0)
     async with replicas(url, 1) as (one,):
         for caption in ("/enhance 1", "", ""):
             await one.take(picture(caption))
@@ -129,8 +143,8 @@ async def test_its_process_dies_while_it_gathers(url: str, monkeypatch: pytest.M
         assert (await one.album() or {})["due_at"] is not None
         if one.db.on_server:
             async with one.db.begin() as conn:
-                await raw(conn, "UPDATE albums SET due_at = due_at - 31")
-    monkeypatch.setattr(albums_module, "QUIET_SECONDS", 0.01)
+                await raw(conn, "UPDATE albums SET due_at = due_at - 1")
+    quiet.set()
     async with replicas(url, 1) as (other,):
         for _ in range(3):
             await complete_overdue(other.app)
@@ -139,16 +153,15 @@ async def test_its_process_dies_while_it_gathers(url: str, monkeypatch: pytest.M
         assert len({job["album"] for job in await other.jobs()}) == 1
 
 
-async def test_its_process_was_taken_for_dead(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_its_process_was_taken_for_dead(server_url: str) -> None:
     """It drops what it waited for, and may be the one that completes it in the end."""
-    monkeypatch.setattr(albums_module, "QUIET_SECONDS", 30.0)
     async with replicas(server_url, 1) as (one,):
         await one.take(picture("/enhance 1"))
         await one.until_seen(1)
         await one.until_handled()
         await one.app.bot_data.house.errands.drop()
         async with one.db.begin() as conn:
-            await raw(conn, "UPDATE albums SET due_at = due_at - 31")
+            await raw(conn, "UPDATE albums SET due_at = due_at - 1")
         await complete_overdue(one.app)
         await one.until_complete()
         assert len(await one.jobs()) == 1
@@ -176,13 +189,14 @@ async def test_its_process_dies_while_it_completes(server_url: str, lease: float
             assert len(await other.jobs()) == 1
 
 
-async def test_its_process_dies_after_its_jobs_were_written(url: str) -> None:
+async def test_its_process_dies_after_its_jobs_were_written(url: str, quiet: asyncio.Event) -> None:
     """Done again it makes no second job, and says nothing."""
     async with replicas(url, 1) as (one,):
         for caption in ("/enhance 1", ""):
             await one.take(picture(caption))
         await one.until_seen(2)
         before = await one.album()
+        quiet.set()
         await one.until_complete()
         assert before
         told = {"due_at": 1.0, **{name: before[name] for name in ("asked", "wish", "awaited")}}
@@ -194,12 +208,13 @@ async def test_its_process_dies_after_its_jobs_were_written(url: str) -> None:
         assert said_by(one) == []
 
 
-async def test_a_picture_handled_twice(url: str) -> None:
+async def test_a_picture_handled_twice(url: str, quiet: asyncio.Event) -> None:
     """A process that ends between writing a picture down and marking its update: the next one changes nothing."""
     async with replicas(url, 1) as (one,):
         for _ in range(2):
             await one.take(picture())
         await one.until_seen(2)
+        quiet.set()
         await one.until_complete()
         await one.until_handled()
         async with one.db.begin() as conn:
@@ -210,8 +225,9 @@ async def test_a_picture_handled_twice(url: str) -> None:
         assert len(said_by(one)) == 1
 
 
-async def test_what_goes_wrong_is_not_tried_forever(url: str) -> None:
+async def test_what_goes_wrong_is_not_tried_forever(url: str, quiet: asyncio.Event) -> None:
     """A chat that takes no message gets none, and its album is done with."""
+    quiet.set()
     async with replicas(url, 1) as (one,):
         one.wire.failing = {"sendMessage": (400, "Bad Request: not enough rights")}
         await one.take(picture())
@@ -221,16 +237,22 @@ async def test_what_goes_wrong_is_not_tried_forever(url: str) -> None:
         assert await one.jobs() == []
 
 
-async def test_a_long_completion_keeps_its_album(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While its process is at it, however long Telegram takes, no other takes it."""
-    monkeypatch.setattr(albums_module, "LEASE_SECONDS", 0.6)
+async def test_a_long_completion_keeps_its_album(
+    server_url: str, quiet: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While its process is at it, however long Telegram takes, it has it again and again, and no other takes it."""
+    monkeypatch.setattr(albums_module, "AGAIN_SECONDS", 0.05)
+    quiet.set()
     async with replicas(server_url, 2) as (one, other):
         one.wire.gate = asyncio.Event()
         await one.take(picture())
         await one.wire.reached.wait()
-        for _ in range(15):
+        for _ in range(3):
+            due_at = (await one.album() or {})["due_at"]
+            while (await one.album() or {})["due_at"] == due_at:
+                await asyncio.sleep(0.01)
             await complete_overdue(other.app)
-            await asyncio.sleep(0.1)
+            assert not other.app.bot_data.albums
         one.wire.gate.set()
         await one.until_complete()
         assert len(said_by(one)) == 1
@@ -243,7 +265,7 @@ async def test_told_once_what_is_hidden(server_url: str) -> None:
     async with replicas(server_url, 2) as (one, other):
         for each in (one, other, one):
             await each.take(message(GROUP, ANNA, "/enhance@DarkroomBot 1 fresh", reply_to_message=shown))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while len(await one.jobs()) < 3:
                 await asyncio.sleep(0.01)
         await one.app.stop()
@@ -251,13 +273,14 @@ async def test_told_once_what_is_hidden(server_url: str) -> None:
         assert sum("privately" in text for text in said_by(one, other)) == 1
 
 
-async def test_forgotten_while_it_gathers(url: str) -> None:
+async def test_forgotten_while_it_gathers(url: str, quiet: asyncio.Event) -> None:
     """Nothing comes of an album whose person had all forgotten, and old ones are pruned."""
     async with replicas(url, 1) as (one,):
         await one.take(picture("/enhance 1"))
         await one.until_seen(1)
         async with one.db.begin() as conn:
             await raw(conn, "DELETE FROM album_pictures")
+        quiet.set()
         await one.until_complete()
         assert await one.jobs() == []
         await one.db.transact(lambda conn: albums.prune(conn, 2e9))

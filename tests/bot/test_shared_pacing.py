@@ -123,6 +123,13 @@ async def _refused(process: Process, chat: int) -> None:
         await asyncio.sleep(0)
 
 
+async def _freed(process: Process, chat: int) -> None:
+    """Let a chat go that is held, and the process hear of it with the next call."""
+    async with process.db.pool.connection() as raw:
+        await raw.execute("UPDATE rates SET closed_until = 0")
+    process.pacer._chats[str(chat)].all.shut(0.0, 0)
+
+
 async def _held(db: Postgres, name: str) -> None:
     """Wait until all processes can know that a name is held."""
     async with db.pool.connection() as raw:
@@ -160,9 +167,10 @@ async def test_the_best_call_of_a_process_goes_first(start: Start, windows_of: C
     """What was refused keeps its priority and its number."""
     windows_of(chat=(9, AGES))
     process = await start(30)
-    await process.rates.hold(f"chat {ALICE}", 1.5)
+    await process.rates.hold(f"chat {ALICE}", AGES)
     calls = [process.send("sendMessage", ALICE, n) for n in range(3)]
     await _refused(process, ALICE)
+    await _freed(process, ALICE)
     calls.append(process.send("sendPhoto", ALICE, "photo"))
     calls.append(process.send("editMessageText", ALICE, "edit"))
     await asyncio.gather(*calls)

@@ -75,7 +75,7 @@ async def browsing(house: House, *, webhook: bool = True, **checks: Any) -> Asyn
     )
     async with (
         serving(app, "127.0.0.1", 0) as port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         yield client
 
@@ -107,7 +107,7 @@ async def test_without_the_secret_nothing_is_accepted(house: House, given: str |
 
 async def test_strangers_are_not_listened_to(house: House) -> None:
     """They hear so before anything of their body has come."""
-    async with browsing(house) as client, asyncio.timeout(5):
+    async with browsing(house) as client, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
         writer.write(b"POST /telegram HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n")
         assert b" 403 " in await reader.readline()
@@ -220,6 +220,7 @@ async def test_ready_when_all_parts_are(house: House, monkeypatch: pytest.Monkey
 
 async def test_readiness_is_asked_for_rarely(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty questions at once cost one round of checks, until the answer is stale."""
+    monkeypatch.setattr(web, "READY_CACHE", 1000.0)
     async with browsing(house) as client:
         await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
         assert house.asked == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.handlers.telegram_wire import Dispatched, Wire, receive
 
 WORDS = Words()
 COSTS = {"colorize": 1, "enhance": 1, "idphoto": 1, "cutout": 1}
+NOON = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
+"""Where it is noon, so that no test meets midnight, after which all may spend again."""
 
 
 @dataclass
@@ -51,7 +54,7 @@ async def open_stage(
     """Build a bot on a database at `path`; the caller shuts both down."""
     wire, dispatched = Wire(), Dispatched()
     db = await open_database(f"sqlite:///{path}")
-    terms = Terms(allowance=allowance)
+    terms = Terms(allowance=allowance, zone=NOON)
     desk = Desk(db, dispatched, terms, COSTS, chat_unfinished=chat_unfinished)
     bot = ExtBot("99:token", request=wire, get_updates_request=wire)
     builder = ApplicationBuilder().bot(bot).context_types(CONTEXT_TYPES).updater(None).job_queue(None)

@@ -12,7 +12,7 @@ from storage.connection import T, Work
 from storage.ledger import Terms
 from storage.postgres import Postgres
 from storage.tables import actions
-from tests.bot.replicas import Replica, replicas
+from tests.bot.replicas import SOON, Replica, replicas
 from tests.handlers.conftest import WORDS
 from tests.handlers.telegram_wire import ADMIN, ANNA, GROUP, PHOTO, PRIVATE, message, receive
 
@@ -109,7 +109,7 @@ async def test_cut_off_while_a_photo_is_looked_at(server_url: str) -> None:
     async with replicas(server_url, 1) as (bot,), await psycopg.AsyncConnection.connect(server_url) as other:
         await other.execute("LOCK expectations")
         await bot.take(message(PRIVATE, ANNA, **PHOTO))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while not await bot.db.look(lambda conn: conn.all(CUT)):
                 await asyncio.sleep(0.01)
         await other.rollback()
