@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 
 from bot import windows
@@ -22,7 +23,6 @@ from sandbox.server import Sandbox
 from storage.database import Database
 from storage.opening import open_database
 from tests.journeys.stage import KEY, START_SECONDS, TOKEN
-
 
 @pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -82,6 +82,15 @@ class House:
             yield db
         finally:
             await db.close()
+
+    async def until(self, found: sa.Select[Any]) -> None:
+        """Wait until the bot's database has what is looked for: what people see comes before what is written down."""
+        async with self.database() as db:
+            while True:
+                async with db.read() as conn:
+                    if await conn.one(found):
+                        return
+                await asyncio.sleep(0.02)
 
     async def books_balance(self) -> bool:
         """Audit the bot's database, as `darkroom audit` does; shows what differs."""
