@@ -22,6 +22,7 @@ from sandbox.client import Chat, Message, Person, Telegram
 from sandbox.server import Sandbox
 from storage.database import Database
 from storage.opening import open_database
+from storage.tables import inbox, jobs
 from tests.journeys.stage import KEY, START_SECONDS, TOKEN
 
 @pytest.fixture(scope="session")
@@ -91,6 +92,17 @@ class House:
                     if await conn.one(found):
                         return
                 await asyncio.sleep(0.02)
+
+    async def settled(self) -> None:
+        """Wait until all that was asked is done in the database, too."""
+        left = sa.exists().where(jobs.c.told == 0) | sa.exists().where(inbox.c.done_at.is_(None))
+        await self.until(sa.select(sa.literal(1).label("settled")).where(~left))
+
+    async def result(self, chat: Chat, asked: Message) -> Message:
+        """Give the bot's reply that is a result, when the books know of it, too."""
+        reply = await answer(chat, asked, result=True)
+        await self.settled()
+        return reply
 
     async def books_balance(self) -> bool:
         """Audit the bot's database, as `darkroom audit` does; shows what differs."""

@@ -81,7 +81,7 @@ async def test_the_price_is_that_of_the_result(closed_house: House) -> None:
         ann = await closed_house.person()
         assert "Enhance: 2 to 3 credits" in (await answer(ann.chat, await ann.send(text="/quota"))).words
         sent = await ann.send_photo(photo=photo(0), caption="/enhance 1")
-        done = await answer(ann.chat, sent, result=True)
+        done = await closed_house.result(ann.chat, sent)
         assert "Credits left: 2" in done.words
         said = (await answer(ann.chat, await ann.send(text="/quota"))).words
         assert "3 credits left" in said

@@ -42,6 +42,7 @@ async def test_the_next_photo_is_remembered_for_the_person_who_asked(house: Hous
     await ben.send_photo(group, photo=PHOTO, reply_to=prompt)
     taken = await ann.send_photo(group, photo=PHOTO, reply_to=prompt)
     assert (await answer(group, taken)).has_file
+    await house.settled()
     cancelled = await ann.send(group, text="/cancel@darkroom_bot")
     assert "nothing to cancel" in (await answer(group, cancelled)).words
     assert sum(message.has_file and message.by_bot for message in await group.messages()) == 1
