@@ -25,6 +25,10 @@ from storage.opening import open_database
 from storage.tables import inbox, jobs
 from tests.journeys.stage import KEY, START_SECONDS, TOKEN
 
+HELD = 60.0
+"""Seconds of a delay that the test ends with `tg.no_faults()`; nothing waits for them."""
+
+
 @pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One engine for all journeys: starting its workers takes longer than most of them."""

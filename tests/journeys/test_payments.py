@@ -15,7 +15,7 @@ from handlers.words import Words
 from sandbox.client import Chat, ControlError, Message, Person
 from storage import ledger
 from storage.opening import open_database
-from tests.journeys.conftest import House, answer, make_settings
+from tests.journeys.conftest import HELD, House, answer, make_settings
 from tests.journeys.stage import KEY, process, stage
 
 WORDS = Words()
@@ -179,7 +179,7 @@ async def test_killed_between_payment_and_receipt(tmp_path: Path) -> None:
         ann = await house.tg.person("Ann")
         await ann.chat.wait_for(after=await ann.start())
         bill = await invoice(ann, ann.chat, SMALL)
-        await house.tg.fault("reset", "sendMessage", delay=5)
+        await house.tg.fault("reset", "sendMessage", delay=HELD)
         charge = (await ann.pay(bill, twice=True))["telegram_payment_charge_id"]
         await house.tg.calls("sendMessage", least=2, begun=True)  # the offer, and the receipt that hangs
         house.bot.send_signal(signal.SIGKILL)
