@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -121,6 +122,14 @@ async def answer(chat: Chat, asked: Message, *, result: bool = False) -> Message
         lambda message: message.by_bot and message.replies_to == asked.id and (message.has_file or not result),
         after=asked,
     )
+
+
+async def ready(url: str, *parts: str) -> None:
+    """Wait until a process says that it is ready, and what that means for it; a slow check says that it is not."""
+    async with asyncio.timeout(START_SECONDS), httpx.AsyncClient(base_url=url, timeout=START_SECONDS) as web:
+        while (await web.get("/readyz")).json() != {"ready": True, "checks": dict.fromkeys(parts, "ok")}:
+            await asyncio.sleep(0.1)
+        assert "darkroom_queue_depth" in (await web.get("/metrics")).text
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from imaging import patience
 from sandbox.client import Message, Person, Telegram
 from sandbox.server import Sandbox
 from tests.journeys import vendor
-from tests.journeys.conftest import answer
+from tests.journeys.conftest import answer, ready
 from tests.journeys.pictures import jpeg
 from tests.journeys.stage import KEY, START_SECONDS, TOKEN, free_port, process
 
@@ -130,7 +130,7 @@ async def test_web_and_worker(town: Town, engine_url: str) -> None:
         async with asyncio.timeout(patience.SLOW):  # else it was polling that learned of the end
             await answer(ann.chat, asked, result=True)
         assert await once(ann, asked)
-        await ready_with(urls[1], "database", "telegram")
+        await ready(urls[1], "database", "telegram")
 
 
 async def test_a_worker_that_stops_leaves_its_work(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ async def test_a_worker_that_stops_leaves_its_work(town: Town, monkeypatch: pyte
         worker = town.settings.model_copy(update={"http_port": port})
         async with running(worker, Role.WORKER):
             assert await once(ann, asked)
-            await ready_with(f"http://127.0.0.1:{port}", "database", "telegram", "provider")
+            await ready(f"http://127.0.0.1:{port}", "database", "telegram", "provider")
     assert await find_differences(town.settings) == []
     assert await posts(town.vendor) == 1
 
@@ -173,10 +173,3 @@ async def posts(provider: vendor.Vendor) -> int:
     async with httpx.AsyncClient(timeout=START_SECONDS) as client:
         report = (await client.get(f"{provider.url}/vendor/report")).json()
     return sum(picture["posts"] for picture in report["pictures"].values())
-
-
-async def ready_with(url: str, *parts: str) -> None:
-    """See a process say that it is ready, and what that means for it."""
-    async with httpx.AsyncClient(base_url=url) as web:
-        assert (await web.get("/readyz")).json() == {"ready": True, "checks": dict.fromkeys(parts, "ok")}
-        assert "darkroom_queue_depth" in (await web.get("/metrics")).text
