@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -21,11 +22,13 @@ from bot.books import find_differences
 from bot.settings import Settings
 from sandbox.client import Chat, Message, Person, Telegram
 from sandbox.server import Sandbox
+from storage import periods
 from storage.database import Database
 from storage.opening import open_database
 from storage.tables import inbox, jobs
 from tests.journeys.stage import KEY, START_SECONDS, TOKEN
 
+TO_NOON = 48 - int(time.time() // 900) % 96  # quarters of an hour
 HELD = 60.0
 """Seconds of a delay that the test ends with `tg.no_faults()`; nothing waits for them."""
 
@@ -141,6 +144,13 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "CHAT_WINDOW", (1000, 1.0))
     monkeypatch.setattr(windows, "GROUP_WINDOW", (1000, 1.0))
     monkeypatch.setattr("jobs.progress.AFTER_SECONDS", 600.0)
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the tests begin about noon, by the clock of allowances: with the day what was used would be over."""
+    reckon = periods._period
+    monkeypatch.setattr(periods, "_period", lambda quarter, *how: reckon(quarter + TO_NOON, *how))
 
 
 @pytest.fixture
