@@ -34,6 +34,14 @@ class Outside:
         """Let the vendor misbehave with a picture (by its hash): see vendor.py."""
         await self.vendor.post("/vendor/order", content=json.dumps({"picture": picture, **wrongs}))
 
+    async def hold(self) -> None:
+        """Let the vendor end no task until `release`: what is to be met at work is met, however late one comes."""
+        await self.vendor.post("/vendor/hold")
+
+    async def release(self) -> None:
+        """Let the vendor go on."""
+        await self.vendor.post("/vendor/release")
+
     async def report(self, *, posts: int = 0) -> dict[str, Any]:
         """Ask the vendor what came, once there were so many POSTs."""
         return (await self.vendor.get("/vendor/report", params={"posts": posts})).json()  # type: ignore[no-any-return]  # JSON

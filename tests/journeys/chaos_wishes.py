@@ -107,7 +107,7 @@ class Wish:
 
     async def answered(self) -> Message:
         """Wait for the bot's answer to the message that asked for the work."""
-        return await self.chat.wait_for(lambda message: message.by_bot and message.replies_to == self.last)
+        return await self._reply(lambda _: True)
 
     async def _photo(self, caption: str = "", *, reply_to: Message | None = None) -> Message:
         sent = await self.person.send_photo(self.chat, photo=self.picture, caption=caption, reply_to=reply_to)

@@ -4,13 +4,16 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 
 from bot import windows
@@ -19,9 +22,15 @@ from bot.books import find_differences
 from bot.settings import Settings
 from sandbox.client import Chat, Message, Person, Telegram
 from sandbox.server import Sandbox
+from storage import periods
 from storage.database import Database
 from storage.opening import open_database
+from storage.tables import inbox, jobs
 from tests.journeys.stage import KEY, START_SECONDS, TOKEN
+
+TO_NOON = 48 - int(time.time() // 900) % 96  # quarters of an hour
+HELD = 60.0
+"""Seconds of a delay that the test ends with `tg.no_faults()`; nothing waits for them."""
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +92,26 @@ class House:
         finally:
             await db.close()
 
+    async def until(self, found: sa.Select[Any]) -> None:
+        """Wait until the bot's database has what is looked for: what people see comes before what is written down."""
+        async with self.database() as db:
+            while True:
+                async with db.read() as conn:
+                    if await conn.one(found):
+                        return
+                await asyncio.sleep(0.02)
+
+    async def settled(self) -> None:
+        """Wait until all that was asked is done in the database, too."""
+        left = sa.exists().where(jobs.c.told == 0) | sa.exists().where(inbox.c.done_at.is_(None))
+        await self.until(sa.select(sa.literal(1).label("settled")).where(~left))
+
+    async def result(self, chat: Chat, asked: Message) -> Message:
+        """Give the bot's reply that is a result, when the books know of it, too."""
+        reply = await answer(chat, asked, result=True)
+        await self.settled()
+        return reply
+
     async def books_balance(self) -> bool:
         """Audit the bot's database, as `darkroom audit` does; shows what differs."""
         found = await find_differences(self.settings)
@@ -98,6 +127,14 @@ async def answer(chat: Chat, asked: Message, *, result: bool = False) -> Message
     )
 
 
+async def ready(url: str, *parts: str) -> None:
+    """Wait until a process says that it is ready, and what that means for it; a slow check says that it is not."""
+    async with asyncio.timeout(START_SECONDS), httpx.AsyncClient(base_url=url, timeout=START_SECONDS) as web:
+        while (await web.get("/readyz")).json() != {"ready": True, "checks": dict.fromkeys(parts, "ok")}:
+            await asyncio.sleep(0.1)
+        assert "darkroom_queue_depth" in (await web.get("/metrics")).text
+
+
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the sandbox take what people's fingers could never ask for so fast; tests/bot shows the real pace.
@@ -107,6 +144,13 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "CHAT_WINDOW", (1000, 1.0))
     monkeypatch.setattr(windows, "GROUP_WINDOW", (1000, 1.0))
     monkeypatch.setattr("jobs.progress.AFTER_SECONDS", 600.0)
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the tests begin about noon, by the clock of allowances: with the day what was used would be over."""
+    reckon = periods._period
+    monkeypatch.setattr(periods, "_period", lambda quarter, *how: reckon(quarter + TO_NOON, *how))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ async def test_the_same_photo_twice_is_free(house: House) -> None:
     """Ann sends a photo again: the same file comes at once, marked as free; `fresh` makes and charges a new one."""
     ann = await house.person()
     first = await ann.send_photo(photo=PHOTO, caption="/enhance 1")
-    done = await answer(ann.chat, first, result=True)
+    done = await house.result(ann.chat, first)
     second = await ann.send_again(first, caption="/enhance 1x")
     repeated = await answer(ann.chat, second, result=True)
     assert repeated.file["file_unique_id"] == done.file["file_unique_id"]
@@ -37,7 +37,7 @@ async def test_fresh_before_the_photo(house: House) -> None:
     """`fresh` typed with the command alone is remembered until the photo comes."""
     ann = await house.person()
     first = await ann.send_photo(photo=PHOTO, caption="/enhance 1")
-    await answer(ann.chat, first, result=True)
+    await house.result(ann.chat, first)
     await answer(ann.chat, await ann.send(text="/enhance fresh 1"))
     second = await ann.send_again(first)
     assert "cost nothing" not in (await answer(ann.chat, second, result=True)).words
@@ -48,7 +48,7 @@ async def test_another_wish_is_another_result(house: House) -> None:
     """The same photo with another operation, or other words, is work and costs."""
     ann, ben = await house.person("Ann"), await house.person("Ben")
     first = await ann.send_photo(photo=PHOTO, caption="/enhance 1")
-    await answer(ann.chat, first, result=True)
+    await house.result(ann.chat, first)
     other = await ann.send_again(first, caption="/enhance 2x")
     assert "cost nothing" not in (await answer(ann.chat, other, result=True)).words
     assert await used(house, ann.chat) == 2
@@ -61,7 +61,7 @@ async def test_a_result_that_telegram_lost_is_made_anew(house: House) -> None:
     """When Telegram does not know the earlier file any more, the photo is developed again, at no cost."""
     ann = await house.person()
     first = await ann.send_photo(photo=PHOTO, caption="/enhance 1")
-    await answer(ann.chat, first, result=True)
+    await house.result(ann.chat, first)
     await house.tg.fault("error", "sendDocument", status=400, description="Bad Request: wrong file identifier")
     second = await ann.send_again(first, caption="/enhance 1")
     assert (await answer(ann.chat, second, result=True)).has_file
@@ -74,8 +74,8 @@ async def test_again_repeats_the_last_and_jobs_lists_it(house: House) -> None:
     assert "nada que repetir" in (await answer(ann.chat, await ann.send(text="/again"))).words
     assert "ninguna foto" in (await answer(ann.chat, await ann.send(text="/jobs"))).words
     first = await ann.send_photo(photo=PHOTO, caption="/enhance 1")
-    done = await answer(ann.chat, first, result=True)
-    again = await answer(ann.chat, await ann.send(text="/again"), result=True)
+    done = await house.result(ann.chat, first)
+    again = await house.result(ann.chat, await ann.send(text="/again"))
     assert again.file["file_name"] == done.file["file_name"]
     assert again.file["file_unique_id"] != done.file["file_unique_id"]
     assert await used(house, ann.chat) == 2

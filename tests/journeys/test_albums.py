@@ -38,6 +38,7 @@ async def test_an_album_comes_back_as_an_album(house: House) -> None:
     assert len({one["media_group_id"] for one in sent}) == 1
     assert [one.replies_to for one in sent] == [asked[0].id] * 3
     assert [bool(one.words) for one in sent] == [True, False, False]
+    await ann.chat.wait_for_event("reaction")
     events = await ann.chat.events()
     assert [event["message_id"] for event in events if event["what"] == "reaction"] == [asked[0].id]
     assert await used(house, ann.chat) == 3
@@ -71,6 +72,7 @@ async def test_the_command_first(house: House) -> None:
     await answer(ann.chat, await ann.send(text="/enhance 1"))
     asked = await ann.send_album(pictures=PICTURES)
     assert await sides(house, await results(ann.chat, 3, asked[-1])) == list(SIZES)
+    await house.settled()
     assert "nothing to cancel" in (await answer(ann.chat, await ann.send(text="/cancel"))).words
 
 

@@ -94,7 +94,7 @@ async def test_get_as_file_costs_nothing_and_again_does(house: House) -> None:
     """A result that came as a photo comes as a whole file for nothing; Again does it anew and is charged."""
     ann = await house.person()
     photo = await ann.send_photo(photo=OLD, caption="/colorize")
-    coloured = await answer(ann.chat, photo, result=True)
+    coloured = await house.result(ann.chat, photo)
     assert "photo" in coloured
     await press(ann, coloured, "Get as file")
     file = await ann.chat.wait_for(lambda one: "document" in one, after=coloured)
@@ -110,7 +110,7 @@ async def test_get_as_file_costs_nothing_and_again_does(house: House) -> None:
 async def test_get_as_file_when_the_provider_keeps_it_no_more(house: House) -> None:
     """An hour later the file is what Telegram keeps of the photo, and the words say so."""
     ann = await house.person()
-    coloured = await answer(ann.chat, await ann.send_photo(photo=OLD, caption="/colorize"), result=True)
+    coloured = await house.result(ann.chat, await ann.send_photo(photo=OLD, caption="/colorize"))
     async with house.database() as db, db.begin() as conn:
         await conn.all(sa.update(jobs).where(jobs.c.id == 1), updated_at=0.0)
     await press(ann, coloured, "Get as file")

@@ -32,6 +32,7 @@ async def test_no_photo_is_lost_and_none_is_paid_twice(tmp_path: Path) -> None:
         asking = wishes(await crowd(house.tg, people=1), 1, rng, ("button",), first=JOBS)
         made += asking
         await make_all(made[:-1], within=0.0, rng=rng)  # they wait at Telegram before the bot first starts
+        await house.hold()
         await house.start()
         await house.tg.calls("getUpdates", least=1)
         await _kill(house, met)
@@ -39,6 +40,7 @@ async def test_no_photo_is_lost_and_none_is_paid_twice(tmp_path: Path) -> None:
         await _kill(house, met)
         await house.report(posts=8)
         await _kill(house, met)
+        await house.release()
         await house.tg.fault("delay", "sendMessage", delay=0.5)
         pressing = asyncio.create_task(make_all(asking, within=0.0, rng=rng))
         await house.tg.calls("sendMessage", least=1, begun=True)
@@ -64,6 +66,7 @@ async def test_many_processes_lose_nothing_either(tmp_path: Path) -> None:
         fleet.watch()
         made = await people(fleet, rng, JOBS, ("again",))
         mischief = Mischief(fleet, rng, print)
+        await fleet.hold()
         await fleet.start_all()
         await fleet.ready(fleet.replicas)
         sending = asyncio.create_task(make_all(made, within=0.5, rng=rng))
@@ -78,6 +81,7 @@ async def test_many_processes_lose_nothing_either(tmp_path: Path) -> None:
         await fleet.bury(*dead)
         await asyncio.to_thread(fleet.server.restart)
         mischief.thaw(frozen)
+        await fleet.release()
         await sending
         scene = await judge(fleet, mischief, made, "short")
     assert scene.sums.wrong == []

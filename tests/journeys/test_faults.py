@@ -9,6 +9,7 @@ from tests.journeys.chaos_house import chaos_house
 from tests.journeys.chaos_scenes import settle
 from tests.journeys.chaos_troubles import CLOCK, HOST_TROUBLES, TROUBLES, TelegramFault, provider, telegram
 from tests.journeys.chaos_wishes import crowd, make_all, wishes
+from tests.journeys.stage import START_SECONDS
 
 FAULTS: tuple[TelegramFault, ...] = (
     ("getUpdates", "lost", {}),
@@ -49,7 +50,7 @@ async def test_trouble_on_the_machine_costs_nothing_but_time(tmp_path: Path) -> 
     async with chaos_house(tmp_path, program=CLOCK) as house:
         made = wishes(await crowd(house.tg, people=10), each * len(HOST_TROUBLES), rng, ("caption", "file"))
         await house.start()
-        await house.tg.calls("getUpdates", least=1, begun=True)
+        await house.tg.calls("getUpdates", least=1, begun=True, timeout=START_SECONDS)
         for number, trouble in enumerate(HOST_TROUBLES.values()):
             batch = made[number * each :][:each]
             polled = len(await house.tg.calls("getUpdates"))

@@ -1,6 +1,6 @@
 """Groups: the bot greets, answers where it was asked, moves along, and leaves where it is not wanted."""
 
-from tests.journeys.conftest import House, answer
+from tests.journeys.conftest import HELD, House, answer
 from tests.journeys.pictures import jpeg
 
 PHOTO = jpeg("coffee", longest=120)
@@ -33,10 +33,11 @@ async def test_the_right_topic_also_when_the_question_is_gone(house: House) -> N
     ann = await house.person()
     forum = await house.tg.group("Forum", [ann], forum=True)
     topic = await forum.topic(ann, "Old photos")
-    await house.tg.fault("delay", "getFile", delay=0.4)
+    await house.tg.fault("delay", "getFile", delay=HELD)
     asked = await ann.send_photo(forum, photo=PHOTO, caption="/enhance@darkroom_bot 1", thread=topic)
     await house.tg.calls("getFile", least=1, begun=True)
     await ann.delete(asked, forum)
+    await house.tg.no_faults()
     result = await forum.wait_for(lambda one: one.by_bot and one.has_file)
     assert result["message_thread_id"] == topic
 
@@ -64,10 +65,11 @@ async def test_a_supergroup_keeps_credits_settings_and_running_jobs(house: House
     settings = await group.wait_for(lambda one: "Español" in one.buttons)
     await ann.press(settings, "Español", group)
     await group.wait_for(lambda one: "Idioma: Español" in one.words)
-    await house.tg.fault("delay", "getFile", delay=0.5)
+    await house.tg.fault("delay", "getFile", delay=HELD)
     await ann.send_photo(group, photo=PHOTO, caption="/enhance@darkroom_bot 1")
     await house.tg.calls("getFile", least=1, begun=True)
     moved = await group.migrate(ann)
+    await house.tg.no_faults()
     result = await moved.wait_for(lambda one: one.by_bot and one.has_file)
     assert result.words.startswith("Ahora más nítida")
     quota = await answer(moved, await ann.send(moved, text="/quota@darkroom_bot"))

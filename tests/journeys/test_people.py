@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.conftest import House, answer
 from tests.journeys.pictures import jpeg
-from tests.journeys.stage import stage, surroundings
+from tests.journeys.stage import START_SECONDS, stage, surroundings
 
 PHOTO = jpeg("coffee", longest=120)
 
@@ -42,6 +42,7 @@ async def test_the_next_photo_is_remembered_for_the_person_who_asked(house: Hous
     await ben.send_photo(group, photo=PHOTO, reply_to=prompt)
     taken = await ann.send_photo(group, photo=PHOTO, reply_to=prompt)
     assert (await answer(group, taken)).has_file
+    await house.settled()
     cancelled = await ann.send(group, text="/cancel@darkroom_bot")
     assert "nothing to cancel" in (await answer(group, cancelled)).words
     assert sum(message.has_file and message.by_bot for message in await group.messages()) == 1
@@ -79,11 +80,11 @@ async def test_sigterm_stops_within_ten_seconds_and_a_second_bot_is_refused(tmp_
         await ann.chat.wait_for(after=await ann.start())
         bot = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **surroundings(tmp_path, house.bot_env)}
         second = await create_subprocess_exec(sys.executable, "-m", "bot", "run", **bot)
-        output, _ = await wait_for(second.communicate(), 20)
+        output, _ = await wait_for(second.communicate(), START_SECONDS)
         assert second.returncode == 1
         assert b"another darkroom already runs" in output
         check = await create_subprocess_exec(sys.executable, "-m", "bot", "check", **bot)
-        output, _ = await wait_for(check.communicate(), 20)
+        output, _ = await wait_for(check.communicate(), START_SECONDS)
         assert check.returncode == 0, output
         house.bot.send_signal(signal.SIGTERM)
         assert await wait_for(house.bot.wait(), 10) == 0

@@ -69,7 +69,7 @@ async def test_forget_me(house: House) -> None:
     ann = await house.person("Annabelle")
     assert "30 days" in (await answer(ann.chat, await ann.send(text="/privacy"))).words
     asked = await ann.send_photo(photo=PHOTO, caption="/enhance 1")
-    await answer(ann.chat, asked, result=True)
+    await house.result(ann.chat, asked)
     screen = await answer(ann.chat, await ann.send(text="/forgetme"))
     assert "nothing was deleted" in (await press(ann, screen, "No")).words
     screen = await answer(ann.chat, await ann.send(text="/forgetme"))

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sandbox.client import Chat, Message, Person
 from storage import ledger
+from storage.tables import jobs
 from tests.journeys import vendor
 from tests.journeys.conftest import House, answer
 from tests.journeys.pictures import jpeg
@@ -26,10 +28,11 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def slow_bot(house: House, seconds: float, **changes: Any) -> AsyncIterator[None]:
-    """Have a bot whose provider takes so long."""
-    async with vendor.running(seconds) as slow, house.bot(gptge_url=slow.url, **changes):
-        yield
+async def slow_bot(house: House, **changes: Any) -> AsyncIterator[vendor.Vendor]:
+    """Have a bot whose provider ends nothing before it is released."""
+    async with vendor.running() as slow, house.bot(gptge_url=slow.url, **changes):
+        slow.hold()
+        yield slow
 
 
 async def shown(chat: Chat, after: Message) -> Message:
@@ -59,7 +62,7 @@ async def test_a_quick_photo_is_only_glanced_at(house: House) -> None:
 
 async def test_a_long_wait_is_shown_and_forgotten(closed_house: House) -> None:
     """Ann sees a bar that moves; when her photo comes, the bar goes."""
-    async with slow_bot(closed_house, 1.0):
+    async with slow_bot(closed_house) as slow:
         ann = await closed_house.person()
         asked = await ann.send_photo(photo=PHOTO, caption="/colorize")
         progress = await shown(ann.chat, asked)
@@ -67,17 +70,19 @@ async def test_a_long_wait_is_shown_and_forgotten(closed_house: House) -> None:
         assert "▱" in progress.words
         assert "%" in progress.words
         assert await ann.chat.wait_for_event("action")
+        slow.release()
         assert (await answer(ann.chat, asked, result=True)).has_file
         await gone(ann.chat, progress)
 
 
 async def test_an_album_has_one_bar(closed_house: House) -> None:
     """Three pictures share one message, which counts them."""
-    async with slow_bot(closed_house, 1.0):
+    async with slow_bot(closed_house) as slow:
         ann = await closed_house.person()
         album = await ann.send_album(pictures=[PHOTO] * 3, caption="/colorize")
         progress = await shown(ann.chat, album[-1])
         assert "of 3 done" in progress.words
+        slow.release()
         await ann.chat.wait_for_all(lambda message: message.by_bot and message.has_file, count=3)
         await gone(ann.chat, progress)
         assert sum(event["what"] == "deleted" for event in await ann.chat.events()) == 1
@@ -85,7 +90,7 @@ async def test_an_album_has_one_bar(closed_house: House) -> None:
 
 async def test_cancel_stops_it_free_of_charge(closed_house: House) -> None:
     """Ann presses Cancel: the bar goes, nothing comes and nothing is charged."""
-    async with slow_bot(closed_house, 60.0):
+    async with slow_bot(closed_house):
         ann = await closed_house.person()
         asked = await ann.send_photo(photo=PHOTO, caption="/colorize")
         progress = await shown(ann.chat, asked)
@@ -98,7 +103,7 @@ async def test_cancel_stops_it_free_of_charge(closed_house: House) -> None:
 
 async def test_the_place_in_the_queue(closed_house: House) -> None:
     """With one photo at a time the second waits in line, and can be given up there with /cancel like the first."""
-    async with slow_bot(closed_house, 60.0, concurrency=1):
+    async with slow_bot(closed_house, concurrency=1):
         ann = await closed_house.person()
         ben = await closed_house.person("Ben")
         await shown(ann.chat, await ann.send_photo(photo=PHOTO, caption="/colorize"))
@@ -113,7 +118,7 @@ async def test_the_place_in_the_queue(closed_house: House) -> None:
 
 async def test_only_the_asker_or_a_group_admin_may_stop_it(closed_house: House) -> None:
     """In a group Ben may not cancel Cleo's photo; Ann, the group's owner, may."""
-    async with slow_bot(closed_house, 60.0):
+    async with slow_bot(closed_house):
         ann, ben = await closed_house.person("Ann"), await closed_house.person("Ben")
         cleo = await closed_house.person("Cleo")
         group = await closed_house.tg.group("Family", [ann, ben, cleo])
@@ -136,11 +141,14 @@ async def pressed(person: Person, message: Message, chat: Chat) -> str:
 
 async def test_a_bar_left_by_a_crash_goes_too(closed_house: House) -> None:
     """A bot that ends while a bar is shown takes it away when its next start has the result."""
-    async with vendor.running(1.5) as slow:
+    async with vendor.running() as slow:
+        slow.hold()
         async with closed_house.bot(gptge_url=slow.url):
             ann = await closed_house.person()
             asked = await ann.send_photo(photo=PHOTO, caption="/colorize")
             progress = await shown(ann.chat, asked)
+            await closed_house.until(sa.select(jobs.c.id).where(jobs.c.progress_id == progress.id))
+        slow.release()
         async with closed_house.bot(gptge_url=slow.url):
             assert (await answer(ann.chat, asked, result=True)).has_file
             await gone(ann.chat, progress)

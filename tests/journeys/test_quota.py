@@ -20,6 +20,7 @@ async def test_twelve_at_once_on_an_allowance_of_three(closed_house: House) -> N
             lambda message: message.by_bot and (message.has_file or "used up" in message.words), count=12, after=first
         )
         assert sum(message.has_file for message in said) == 3
+        await closed_house.settled()
     async with closed_house.database() as db, db.read() as conn:
         had = await ledger.quota(conn, ann.chat.id, ledger.Terms(3))
         kinds = [entry.kind for entry in await ledger.entries(conn, ann.chat.id, 20)]

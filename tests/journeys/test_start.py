@@ -7,15 +7,17 @@ from sandbox.client import Message, Person
 from tests.journeys.conftest import House, answer
 
 
-async def hello_of(person: Person) -> list[Message]:
+async def hello_of(house: House, person: Person) -> list[Message]:
     """Press Start and give what comes."""
     hello = await person.start()
-    return await person.chat.wait_for_all(lambda one: "photo" in one and one.by_bot, count=4, after=hello)
+    shown = await person.chat.wait_for_all(lambda one: "photo" in one and one.by_bot, count=4, after=hello)
+    await house.settled()
+    return shown
 
 
 async def test_hello_by_picture_uploaded_once(house: House) -> None:
     """Start shows each operation before and after; the second person gets the same files by their ids."""
-    shown, again = [await hello_of(await house.tg.person(name)) for name in ("Ann", "Ben")]
+    shown, again = [await hello_of(house, await house.tg.person(name)) for name in ("Ann", "Ben")]
     assert shown[0].words.startswith("Hello!")
     assert len({one["media_group_id"] for one in shown}) == 1
     assert [one.file["file_unique_id"] for one in again] == [one.file["file_unique_id"] for one in shown]

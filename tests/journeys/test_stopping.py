@@ -11,16 +11,14 @@ import pytest
 from bot import front
 from bot.app import LAST_SECONDS
 from sandbox.client import Message, Person
-from tests.journeys.conftest import House, answer
+from tests.journeys.conftest import HELD, House, answer
 from tests.journeys.stage import KEY, TOKEN, surroundings
-
-LONG = 30.0  # seconds; nothing here waits for it
 
 
 async def _ask_in_vain(house: House, person: Person) -> Message:
     """Ask something, and return when the bot hangs in its answer, until faults are forgotten."""
     before = len(await house.tg.calls("sendMessage"))
-    await house.tg.fault("delay", "sendMessage", delay=LONG)
+    await house.tg.fault("delay", "sendMessage", delay=HELD)
     asked = await person.send(text="/id")
     await house.tg.calls("sendMessage", begun=True, least=before + 1)
     return asked
@@ -54,12 +52,12 @@ async def test_sigterm_ends_it_in_time_whatever_hangs(closed_house: House, tmp_p
         try:
             ann = await closed_house.person()
             asked = await _ask_in_vain(closed_house, ann)
-            with sqlite3.connect(closed_house.path, isolation_level=None) as other:
+            with sqlite3.connect(closed_house.path, isolation_level=None, timeout=HELD) as other:
                 other.execute("BEGIN IMMEDIATE")
                 await closed_house.tg.no_faults()
                 await ann.chat.wait_for(after=asked)
                 bot.send_signal(signal.SIGTERM)
-                assert await asyncio.wait_for(bot.wait(), LONG) == 0
+                assert await asyncio.wait_for(bot.wait(), HELD) == 0
         finally:
             if bot.returncode is None:
                 bot.kill()

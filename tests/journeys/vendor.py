@@ -7,6 +7,7 @@ that results can be told apart. What goes wrong is ordered per picture, so that 
     POST /vendor/order {"picture": "…", "post": ["busy", "lost"], "task": ["-8"], "get": […], "result": […]}
     GET  /vendor/report → {"pictures": {"…": {"posts": 3, "tasks": 1}}, "thrown": {"post busy": 1}, "times": [1.5, …]}
     GET  /vendor/report?posts=20 → the same, once so many POSTs came; times: when POSTs and questions came
+    POST /vendor/hold            → no task ends, however long ago it should have, until POST /vendor/release
 
 Orders: post: busy (429) · broken (500) · unauthorized · reset (cut before taking it) · lost (taken, then cut) ·
 hang (taken, no answer) · garbage, html (taken). get: busy · broken · reset · hang · garbage · html · gone (404).
@@ -71,8 +72,18 @@ class Vendor:
         self._thrown: Counter[str] = Counter()
         self._times: list[float] = []
         self._came = asyncio.Event()
+        self._released = asyncio.Event()
+        self._released.set()
         self._calls: set[asyncio.Task[None]] = set()
         self._results = {extension: _blank(extension) for extension in ("jpg", "png", "webp")}
+
+    def hold(self) -> None:
+        """Let no task end from now on: whoever looks on may be slow."""
+        self._released.clear()
+
+    def release(self) -> None:
+        """Let tasks end that should have by now, and the others in their time."""
+        self._released.set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer whatever comes."""
@@ -92,6 +103,10 @@ class Vendor:
             queues = self._pictures[order.pop("picture")].orders
             for kind, wrongs in order.items():
                 queues[kind].extend(wrongs)
+        elif what == "hold":
+            self.hold()
+        elif what == "release":
+            self.release()
         while sum(one.posts for one in self._pictures.values()) < int(request.query.get("posts", 0)):
             self._came.clear()
             await self._came.wait()
@@ -119,7 +134,7 @@ class Vendor:
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
         if fields.get("sync") == "1":
-            await asyncio.sleep(ends - time.monotonic())
+            await self._ended(ends)
         await asyncio.sleep(self._random.uniform(*self._answer))
         if wrong == "hang":
             await asyncio.sleep(LONGEST)
@@ -127,10 +142,14 @@ class Vendor:
 
     async def _call(self, url: str, task_id: str) -> None:
         """Say that a task has ended; whoever is not there does not hear of it."""
-        await asyncio.sleep(self._tasks[task_id].ends - time.monotonic())
+        await self._ended(self._tasks[task_id].ends)
         with suppress(ClientError, TimeoutError):
             async with ClientSession() as session, session.post(url, json={"task_id": task_id}):
                 pass
+
+    async def _ended(self, ends: float) -> None:
+        await asyncio.sleep(ends - time.monotonic())
+        await self._released.wait()
 
     async def _query(self, request: web.BaseRequest, task_id: str) -> web.StreamResponse:
         task = self._tasks.get(task_id)
@@ -173,7 +192,7 @@ class Vendor:
 
     def _shape(self, task_id: str) -> web.Response:
         task = self._tasks[task_id]
-        state = task.state if time.monotonic() >= task.ends else 4
+        state = task.state if self._released.is_set() and time.monotonic() >= task.ends else 4
         data: dict[str, Any] = {"task_id": task_id, "state": state, "progress": 100 if state == 1 else 30}
         if state == 1:
             data["image"] = f"{self.url}/result/{task_id}.{task.extension}?Signature=a%2Fb%3D"

@@ -9,10 +9,21 @@ from telegram.request import HTTPXRequest
 
 from sandbox import Person, Sandbox, Telegram
 
+PATIENCE = 30.0  # seconds; PTB's one second for a place in the pool would be aiohttp's for all of connecting
+
 
 def request() -> HTTPXRequest:
-    transport = AiohttpTransport(verify=False)
-    return HTTPXRequest(httpx_kwargs={"transport": transport})
+    return HTTPXRequest(httpx_kwargs={"transport": AiohttpTransport(verify=False), "timeout": PATIENCE})
+
+
+def bot_of(tg: Telegram, token: str) -> Bot:
+    return Bot(
+        token,
+        base_url=tg.base_url,
+        base_file_url=tg.base_file_url,
+        request=request(),
+        get_updates_request=request(),
+    )
 
 
 @pytest.fixture
@@ -23,14 +34,7 @@ async def tg() -> AsyncIterator[Telegram]:
 
 @pytest.fixture
 async def bot(tg: Telegram) -> AsyncIterator[Bot]:
-    made = Bot(
-        tg.token,
-        base_url=tg.base_url,
-        base_file_url=tg.base_file_url,
-        request=request(),
-        get_updates_request=request(),
-    )
-    async with made:
+    async with bot_of(tg, tg.token) as made:
         yield made
 
 

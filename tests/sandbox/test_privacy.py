@@ -4,6 +4,7 @@ import pytest
 from telegram import Bot
 
 from sandbox import Chat, Person, Telegram
+from tests.sandbox.conftest import bot_of
 from tests.sandbox.pictures import picture
 
 SEEN = [
@@ -90,7 +91,7 @@ async def test_a_plain_command_is_for_the_last_bot_that_spoke(tg: Telegram, bot:
     chat = await tg.group("Two bots", [ann], bots=[tg.bot["id"], other["id"]])
     await forget(bot)
     await ann.send(chat, text="/before")
-    async with Bot("42:other", base_url=tg.base_url) as second:
+    async with bot_of(tg, "42:other") as second:
         await second.send_message(chat.id, "I am here")
         await ann.send(chat, text="/after")
         assert await words(bot) == ["/before"]

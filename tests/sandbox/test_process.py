@@ -5,9 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
-from telegram import Bot
-
 from sandbox import Telegram
+from tests.sandbox.conftest import PATIENCE, bot_of
 
 
 async def test_it_says_when_it_is_ready_and_stops_when_asked(tmp_path: Path) -> None:
@@ -21,7 +20,7 @@ async def test_it_says_when_it_is_ready_and_stops_when_asked(tmp_path: Path) -> 
     ready = (await process.stdout.readline()).decode()
     url = f"http://127.0.0.1:{port_file.read_text().strip()}"
     assert ready == f"sandbox ready at {url}\n"
-    async with Telegram(url, "42:own") as tg, Bot("42:own", base_url=tg.base_url) as bot:
+    async with Telegram(url, "42:own") as tg, bot_of(tg, "42:own") as bot:
         assert (tg.bot["username"], (await bot.get_me()).can_read_all_group_messages) == ("own_bot", True)
         ann = await tg.person("Ann")
         await ann.start()
@@ -29,5 +28,5 @@ async def test_it_says_when_it_is_ready_and_stops_when_asked(tmp_path: Path) -> 
         poll = asyncio.create_task(bot.get_updates(offset=-1, timeout=30, allowed_updates=["poll"]))
         await tg.calls("getUpdates", least=2, begun=True)
         process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(poll, 5)
-        assert await asyncio.wait_for(process.wait(), 5) == 0
+        await asyncio.wait_for(poll, PATIENCE)
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0

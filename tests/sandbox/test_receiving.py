@@ -16,7 +16,7 @@ from telegram.error import BadRequest, Conflict
 from telegram.ext import Application, CommandHandler, ContextTypes
 
 from sandbox import Person, Telegram
-from tests.sandbox.conftest import request
+from tests.sandbox.conftest import PATIENCE, request
 
 
 async def test_updates_come_until_an_offset_confirms_them(bot: Bot, ann: Person) -> None:
@@ -41,10 +41,10 @@ async def test_a_negative_offset_keeps_the_last(bot: Bot, ann: Person) -> None:
 async def test_a_long_poll_ends_when_something_happens(tg: Telegram, bot: Bot, ann: Person) -> None:
     """A waiting getUpdates returns at once when a message comes, and empty-handed when none does."""
     before = len(await tg.calls("getUpdates", begun=True))
-    poll = asyncio.create_task(bot.get_updates(timeout=20))
+    poll = asyncio.create_task(bot.get_updates(timeout=50))
     await tg.calls("getUpdates", least=before + 1, begun=True)
     await ann.send(text="now")
-    updates = await asyncio.wait_for(poll, 5)
+    updates = await asyncio.wait_for(poll, PATIENCE)
     assert updates[0].message is not None
     assert await bot.get_updates(offset=updates[0].update_id + 1, timeout=1) == ()
 
@@ -140,7 +140,7 @@ async def test_a_webhook_gets_updates_in_order_with_its_secret(bot: Bot, ann: Pe
     await ann.send(text="1")
     await bot.set_webhook(hook.url, secret_token="s3cret")
     await ann.send(text="2")
-    assert [await asyncio.wait_for(hook.taken.get(), 5) for _ in range(2)] == ["1", "2"]
+    assert [await asyncio.wait_for(hook.taken.get(), PATIENCE) for _ in range(2)] == ["1", "2"]
     assert hook.headers == ["s3cret", "s3cret"]
     assert (await bot.get_webhook_info()).url == hook.url
 
@@ -151,7 +151,7 @@ async def test_a_refused_update_is_sent_again_before_the_next(bot: Bot, ann: Per
     await bot.set_webhook(hook.url)
     await ann.send(text="1")
     await ann.send(text="2")
-    assert [await asyncio.wait_for(hook.taken.get(), 5) for _ in range(2)] == ["1", "2"]
+    assert [await asyncio.wait_for(hook.taken.get(), PATIENCE) for _ in range(2)] == ["1", "2"]
     assert hook.offered == ["1", "1", "1", "2"]
     assert hook.headers == [None] * 4
     info = await bot.get_webhook_info()

@@ -1,7 +1,9 @@
 """What the server refuses: unknown methods and parameters, wrong types, and everything over a limit."""
 
 import io
+import itertools
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,11 +16,12 @@ from sandbox import Chat, Person, Telegram
 from sandbox.derive import derive
 from sandbox.parameters import METHODS, REACTIONS, TYPES
 from sandbox.registry import IMPLEMENTED
+from tests.sandbox.conftest import PATIENCE
 from tests.sandbox.pictures import picture
 
 
 async def post(tg: Telegram, method: str, body: Any, token: str | None = None) -> tuple[int, str]:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         answer = await client.post(f"{tg.base_url}{token or tg.token}/{method}", json=body)
     return answer.status_code, answer.json().get("description", "")
 
@@ -55,13 +58,13 @@ async def test_what_the_reference_does_not_know(tg: Telegram, method: str, body:
 async def test_a_wrong_token_is_refused(tg: Telegram) -> None:
     """Another token is unauthorized, for methods as for files."""
     assert await post(tg, "getMe", {}, "1:wrong") == (401, "Unauthorized")
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         assert (await client.get(f"{tg.base_file_url}1:wrong/photos/file_1.jpg")).status_code == 404
 
 
 async def test_every_way_of_calling(tg: Telegram) -> None:
     """Method names are read in any case; parameters may stand in the query or in a form."""
-    async with httpx.AsyncClient(base_url=f"{tg.base_url}{tg.token}/") as client:
+    async with httpx.AsyncClient(base_url=f"{tg.base_url}{tg.token}/", timeout=PATIENCE) as client:
         assert (await client.get("GETME")).json()["result"]["username"] == "darkroom_bot"
         assert (await client.get("getupdates?timeout=0&limit=1")).json()["result"] == []
         form = await client.post("getUpdates", data={"allowed_updates": '["message"]', "limit": "5"})
@@ -152,8 +155,12 @@ async def test_limits_of_files(tg: Telegram, bot: Bot, ann: Person) -> None:
         await bot.send_document(ann.id, b"\0" * (50 * 2**20 + 1), filename="huge.bin")
 
 
-async def test_flood_limits_are_obeyed_when_asked_for(tg: Telegram, bot: Bot, ann: Person) -> None:
+async def test_flood_limits_are_obeyed_when_asked_for(
+    tg: Telegram, bot: Bot, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Past a limit sends are refused with the seconds to wait; without limits nothing is."""
+    clock = itertools.count(step=0.1)  # no machine is so slow that a second passes between two sends
+    monkeypatch.setattr("sandbox.faults.time", SimpleNamespace(monotonic=lambda: next(clock)))
     await tg.flood(per_chat_second=1)
     await bot.send_message(ann.id, "1")
     with pytest.raises(RetryAfter) as refused:
@@ -208,7 +215,7 @@ async def test_the_profile_is_kept_by_language(bot: Bot) -> None:
 
 async def test_attached_files_must_be_referred_to(tg: Telegram, ann: Person) -> None:
     """A file that no parameter names, and a name without a file, are refused."""
-    async with httpx.AsyncClient(base_url=f"{tg.base_url}{tg.token}/") as client:
+    async with httpx.AsyncClient(base_url=f"{tg.base_url}{tg.token}/", timeout=PATIENCE) as client:
         media = json.dumps([{"type": "photo", "media": "attach://a"}, {"type": "photo", "media": "attach://b"}])
         form = {"chat_id": str(ann.id), "media": media}
         missing = await client.post("sendMediaGroup", data=form, files={"a": ("a.jpg", picture())})

@@ -8,6 +8,7 @@ from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Messag
 from telegram.error import BadRequest, Forbidden
 
 from sandbox import Person, Telegram
+from tests.sandbox.conftest import bot_of
 from tests.sandbox.pictures import opened, picture
 
 
@@ -141,7 +142,7 @@ async def test_a_file_id_is_of_one_kind_and_one_bot(tg: Telegram, bot: Bot, ann:
     again = await bot.send_photo(ann.id, sent.photo[-1].file_id)
     assert again.photo[-1].file_unique_id == sent.photo[-1].file_unique_id
     await tg.add_bot("42:other", "other_bot")
-    async with Bot("42:other", base_url=tg.base_url) as other:
+    async with bot_of(tg, "42:other") as other:
         with pytest.raises(BadRequest, match="Wrong file_id"):
             await other.get_file(sent.photo[-1].file_id)
     with pytest.raises(BadRequest, match="Wrong file_id"):
