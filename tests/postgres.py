@@ -38,7 +38,7 @@ DO $$
 DECLARE
     command text;
 BEGIN
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    PERFORM pg_terminate_backend(pid, 60000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid != pg_backend_pid();
     SET LOCAL session_replication_role = replica;  -- no triggers, no foreign keys
     FOR command IN
