@@ -216,18 +216,21 @@ async def test_an_upload_is_rewound(vendor: Vendor, client: GptGe) -> None:
 
 async def test_a_refusal_before_the_end_of_an_upload() -> None:
     """A key refused at the headers of a large upload is a refused key, not an unknown outcome."""
+    closing = asyncio.Event()
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         await writer.drain()
+        await closing.wait()  # closed at once, what was not read would have the kernel take the answer back
         writer.close()
 
     async with serving(refuse) as url:
         client = GptGe(url, SecretStr(KEY), timeout=EASY)
         with pytest.raises(errors.KeyRefused):
-            await client.submit(Colorize(), upload(bytes(4_000_000)))
+            await client.submit(Colorize(), upload(bytes(30_000_000)))
         await client.aclose()
+        closing.set()
 
 
 async def test_an_upload_that_stalls() -> None:
