@@ -38,8 +38,12 @@ DO $$
 DECLARE
     command text;
 BEGIN
-    PERFORM pg_terminate_backend(pid, 60000) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid != pg_backend_pid();
+    LOOP
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid != pg_backend_pid();
+        EXIT WHEN NOT FOUND;
+        PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();  -- until it has ended it may still commit
+    END LOOP;
     SET LOCAL session_replication_role = replica;  -- no triggers, no foreign keys
     FOR command IN
         SELECT format('DELETE FROM %I', tablename) FROM pg_tables
