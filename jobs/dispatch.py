@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from jobs.job import Job, Request, SendAs, State
+from jobs.job import Request, SendAs, State, developed
 from storage import jobs as rows
 from storage import ledger, people, results
 from storage.database import Connection, Database, Row
@@ -113,10 +113,10 @@ class Desk:
     async def cancel_request(self, job_id: int) -> int:
         """End a job and all that are delivered with it; give how many could be stopped."""
         found = await self._db.look(lambda conn: rows.together(conn, job_id))
-        jobs = [Job.of(row) for row in found]
+        if all(map(developed, found)):
+            return 0
         # Those that are done first: they would go out as soon as nobody works on the others.
-        jobs.sort(key=lambda job: job.state != State.DELIVERING and not job.reuse)
-        return sum([await self._dispatch.cancel(job.id) for job in jobs])
+        return sum([await self._dispatch.cancel(row["id"]) for row in sorted(found, key=developed, reverse=True)])
 
     async def _write(self, conn: Connection, requests: Sequence[Request]) -> list[tuple[int, bool]]:
         """Write the jobs with their holds; tell of each whether it only sends what Telegram has."""

@@ -118,7 +118,10 @@ class DistributedDispatch:
         """End the job without a result; False when it has ended or its result is already on the way to the chat."""
         me = self._membership.id
         if await self._db.transact(lambda conn: rows.seize(conn, job_id, me)):
-            return await self._runner.cancel(job_id)
+            cancelled = await self._runner.cancel(job_id)
+            if not cancelled:
+                await self._db.transact(lambda conn: rows.let_go(conn, job_id, me))
+            return cancelled
         call = await self._db.transact(lambda conn: rows.set_stop(conn, job_id, wanted=True))
         if call is None:
             return False

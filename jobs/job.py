@@ -39,6 +39,11 @@ class State(StrEnum):
 ENDED = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED})
 
 
+def developed(row: Row) -> bool:
+    """Tell whether nothing is left to do for a job of storage.tables.jobs but to let its chat know."""
+    return row["state"] in {State.DELIVERING, *ENDED} or bool(row["reuse"])
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A picture that Telegram keeps for us. `size` in bytes and the sides in pixels are None where it did not say.

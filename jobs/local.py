@@ -22,7 +22,7 @@ class Worker(Protocol):
         """Do what needs a slot; give what is left."""
 
     async def cancel(self, job_id: int) -> bool:
-        """End a job nobody works on; False when it had ended."""
+        """End a job nobody works on; False when it had ended, or may be in its chat."""
 
 
 class LocalDispatch:
@@ -98,12 +98,13 @@ class LocalDispatch:
             await asyncio.wait([task])
         waited = self._forget(job_id)
         cancelled = await self._worker.cancel(job_id)
-        if waited is not None:
+        chat_id = chat_id if waited is None else waited
+        if not cancelled and chat_id is not None and not self.has(job_id):
+            # It failed in this moment, or its result may be sent already: its chat must still hear of it.
+            self.enqueue(chat_id, job_id, at_once=True)
+        elif waited is not None:
             self._released(job_id)
             self._ended_with(waited, job_id)
-        elif chat_id is not None and not cancelled and not self.has(job_id):
-            # It failed in this moment: its chat must still hear of it.
-            self.enqueue(chat_id, job_id, at_once=True)
         return cancelled
 
     def _forget(self, job_id: int) -> int | None:

@@ -20,7 +20,7 @@ from imaging.routing import Checkpoint, Resume
 from jobs.albums import Albums
 from jobs.checkpoints import Checkpoints
 from jobs.closing import Closing, Ending, Messenger, Observer, UndeliverableError, Watcher
-from jobs.job import ENDED, Job, Piece, State
+from jobs.job import ENDED, Job, Piece, State, developed
 from jobs.membership import ALONE, Lease
 from storage import jobs as rows
 from storage.database import Database, Row
@@ -136,15 +136,20 @@ class Runner:
     async def cancel(self, job_id: int) -> bool:
         """End a job that nobody works on any more because the person gave it up; nothing is charged.
 
-        False when it had ended before, or its result is on the way to the chat.
+        False when it had ended before, or its result is on the way to the chat, or may be there already: who sent it
+        may have died before that was written down.
         """
         row = await self._load(job_id)
-        if row is None or (job := Job.of(row)).state in ENDED or not self.albums.drop(job_id):
+        if row is None or row["state"] in ENDED or await self._may_be_sent(row) or not self.albums.drop(job_id):
             return False
+        job = Job.of(row)
         await self._closing.end(Ending(job, State.CANCELLED, job.provider))
         if job.album is not None:
             await self.albums.check(job_id)
         return True
+
+    async def _may_be_sent(self, row: Row) -> bool:
+        return developed(row) and all(map(developed, await self._db.look(lambda conn: rows.together(conn, row["id"]))))
 
     async def _load(self, job_id: int) -> Row | None:
         """Give the job's row, if the job is there and this process's."""

@@ -8,7 +8,8 @@ from structlog.typing import EventDict
 from imaging.errors import NoFace
 from imaging.operations import Cutout
 from jobs.dispatch import Accepted, Refused
-from jobs.job import Request
+from jobs.job import Request, State
+from storage import jobs as rows
 from storage import ledger
 from storage.database import Database
 from tests.databases import raw
@@ -202,6 +203,25 @@ async def test_not_cancelled_while_delivering(bench: Bench) -> None:
     await bench.quiet()
     assert not await bench.desk.cancel(job)
     assert await bench.money(job) == ["hold", "settle"]
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+async def test_not_cancelled_what_may_be_in_its_chat(db: Database, *, waiting: bool) -> None:
+    """After a crash while a result was sent nobody knows whether it came: it is sent, charged and not given up."""
+    bench = Bench(db, limit=1)
+    bench.provider.up.clear()
+    (other,) = await accept(bench, request(1)) if waiting else (0,)
+    job = await bench.job()
+    await db.transact(lambda conn: rows.update(conn, job, state=State.DELIVERING, provider="gptge", task_id="t"))
+    bench.dispatch.enqueue(7, job)
+    await until(lambda: bench.provider.at_once and bench.dispatch.depth == waiting)
+    assert not await bench.desk.cancel_request(job)
+    assert not await bench.desk.cancel(job)
+    bench.provider.up.set()
+    await bench.quiet()
+    assert sorted(bench.telegram.sent) == [(1, other)] * waiting + [(7, job)]
+    assert await bench.money(job) == ["hold", "settle"]
+    assert (bench.dispatch._free, bench.dispatch._busy) == (1, {})
 
 
 async def test_stop_waits_for_what_is_nearly_done(bench: Bench) -> None:

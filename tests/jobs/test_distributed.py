@@ -424,6 +424,23 @@ async def test_cancel_too_late(town: Town) -> None:
     assert town.telegram.sent == [(7, job)]
 
 
+async def test_cancel_what_may_be_in_its_chat(town: Town) -> None:
+    """What a process was sending when it died is sent by the next one, and charged: nobody knows whether it came."""
+    front, dead = await town.replica(working=False), await town.replica(working=False)
+    (job,) = await front.accept(request())
+    await dead.db.transact(lambda conn: rows.take(conn, job, dead.membership.id))
+    sending = {"state": "delivering", "provider": "gptge", "task_id": "t"}
+    await dead.db.transact(lambda conn: rows.update(conn, job, epoch=1, **sending))
+    await dead.membership.leave()
+    assert not await front.desk.cancel_request(job)
+    assert not await front.desk.cancel(job)
+    worker = await town.replica(working=True)
+    await worker.dispatch.sweep()
+    await until(lambda: all_told(front))
+    assert town.telegram.sent == [(7, job)]
+    assert (await front.job(job))["state"] == "delivered"
+
+
 async def _delivering(replica: Replica, job: int) -> bool:
     return bool((await replica.job(job))["state"] == "delivering")
 
