@@ -19,6 +19,9 @@ T = TypeVar("T")
 PATIENCE: Final = 3.0
 """Seconds that the database is waited for before a call goes without it."""
 
+LATE: Final = 1.0
+"""Seconds past that after which it was this process that stood still, and not the database that kept it waiting."""
+
 AWAY: Final = 10.0
 """Seconds that it is not asked after that."""
 
@@ -111,21 +114,25 @@ class Rates:
     async def _ask(self, work: Work[T], otherwise: T) -> T:
         """Do `work` in one round trip, each statement its own transaction; give `otherwise` if that cannot be."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._ask_again_at:
+        began = loop.time()
+        if began < self._ask_again_at:
             return otherwise
         try:
             async with asyncio.timeout(PATIENCE):
                 done = await self._db.look(work)
         except Exception as error:  # whatever it is, a result must go out
+            slow = isinstance(error, TimeoutError)
+            if slow and loop.time() - began > PATIENCE + LATE:
+                return await self._ask(work, otherwise)
             self._ask_again_at = loop.time() + AWAY
             if not self._away:
-                odd = not (isinstance(error, TimeoutError) or self._db.passes(error))
+                odd = not (slow or self._db.passes(error))
                 log.warning("no shared rates: each process keeps its own", why=type(error).__name__, exc_info=odd)
             self._away = True
             return otherwise
         if self._away:
             log.info("rates are shared again")
-        self._away = False
+        self._away, self._ask_again_at = False, 0.0
         return done
 
 

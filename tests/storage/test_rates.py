@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
 import psycopg
@@ -196,6 +196,24 @@ async def test_without_a_database_nobody_waits(db: Postgres, server_url: str, mo
         await db.ping()
         assert await rates.take_one("a", 1, AGES) > 0
     assert [(one["log_level"], one.get("exc_info")) for one in said] == [("warning", False), ("info", None)]
+
+
+async def test_who_was_frozen_does_not_take_the_database_for_away(
+    db: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stood still while it asked asks again: its own windows know nothing of what the others sent."""
+    rates, look, loop = Rates(db), db.look, asyncio.get_running_loop()
+    now = loop.time
+
+    async def freeze(_: object) -> Sequence[float]:
+        monkeypatch.setattr(db, "look", look)
+        monkeypatch.setattr(loop, "time", lambda: now() + AGES)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert await rates.take_one("a", 1, AGES) == 0
+    monkeypatch.setattr(db, "look", freeze)
+    assert await rates.take_one("a", 1, AGES) > 0
 
 
 async def test_a_wrong_statement_shows_its_trace_once(db: Postgres) -> None:
