@@ -19,8 +19,11 @@ from jobs.delivery import insist
 from storage.database import Database, DatabaseError
 from storage.migrations import SchemaError
 
-STOP_SECONDS = 5.0
+STOP_SECONDS = 4.0
 """Grace for running jobs at the end; what is not done then is taken up by another process, or by the next start."""
+
+SENDING_SECONDS = 2.0
+"""More for results on their way: what is cut off there may come twice."""
 
 LAST_SECONDS = 9.0  # after SIGTERM, whatever hangs
 log = structlog.get_logger()
@@ -30,8 +33,8 @@ log = structlog.get_logger()
 async def running(settings: Settings, role: Role = Role.RUN) -> AsyncIterator[None]:
     """Have the bot, or the part of it that `role` says, at work for as long as the context lasts.
 
-    At the end no more updates are taken, handlers finish, no more jobs are taken, those that run have STOP_SECONDS,
-    the rest is left to others. Raises DatabaseError, SchemaError, InvalidToken, TelegramError.
+    At the end no more updates are taken, handlers finish, no more jobs are taken, those that run have STOP_SECONDS
+    and SENDING_SECONDS, the rest is left to others. Raises DatabaseError, SchemaError, InvalidToken, TelegramError.
     """
     async with AsyncExitStack() as stack:
         common = await open_common(settings, role, stack)
@@ -44,7 +47,7 @@ async def running(settings: Settings, role: Role = Role.RUN) -> AsyncIterator[No
         stack.push_async_callback(common.bot.request.shutdown)  # PTB leaves it open when the start is broken off
         await insist(telegram.initialize)
         stack.push_async_callback(telegram.shutdown)
-        tasks = [*common.tasks, *await stack.enter_async_context(working(common, work, STOP_SECONDS))]
+        tasks = [*common.tasks, *await stack.enter_async_context(working(common, work, STOP_SECONDS, SENDING_SECONDS))]
         if front:
             stack.push_async_callback(front.stop)
             await front.start()

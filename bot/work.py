@@ -98,8 +98,8 @@ async def _share(
 
 
 @asynccontextmanager
-async def working(common: Common, work: Work, grace: float) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Take jobs while the context lasts, if this process works; what runs at the end has `grace` seconds.
+async def working(common: Common, work: Work, grace: float, sending: float) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Take jobs while the context lasts, if this process works; for its end see LocalDispatch.stop.
 
     Gives what goes on meanwhile.
     """
@@ -117,7 +117,7 @@ async def working(common: Common, work: Work, grace: float) -> AsyncIterator[lis
                 await _take_up(common, work.local)
             yield tasks
     finally:
-        await work.local.stop(grace)
+        await work.local.stop(grace, sending)
         work.runner.albums.close()
         await work.progress.close()
         await common.metrics.close()

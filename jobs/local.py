@@ -129,15 +129,21 @@ class LocalDispatch:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def stop(self, grace: float) -> None:
-        """Start nothing more; give running jobs `grace` seconds, then leave them to the next start."""
+    async def stop(self, grace: float, sending: float = 0.0) -> None:
+        """Start nothing more; give running jobs `grace` seconds, then leave them to the next start.
+
+        Results on their way to a chat have `sending` seconds more: what is cut off then is sent once more.
+        """
         self._open = False
-        tasks = list(self._tasks.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
+        if tasks := list(self._tasks.values()):
+            await asyncio.wait(tasks, timeout=grace)
+            stopped = {self._tasks[job_id] for job_id in self._stoppable}
+            for task in stopped:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            _, late = await asyncio.wait(tasks, timeout=sending)
+            for task in late - stopped:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _fill(self) -> None:
         while self._open and self._free > 0 and (turn := self._next()):

@@ -254,6 +254,24 @@ async def test_stop_leaves_the_rest_to_the_next_start(bench: Bench) -> None:
     assert await bench.money(job) == ["hold", "settle"]
 
 
+async def test_stop_lets_results_arrive_that_are_on_their_way(bench: Bench) -> None:
+    """What is being sent has longer than what is being developed: cut off, it would be sent twice."""
+    bench.telegram.up.clear()
+    (sent,) = await accept(bench, request())
+    await until(lambda: bench.telegram.up._waiters)
+    bench.provider.up.clear()
+    (developed,) = await accept(bench, request(place=1))
+    await until(lambda: bench.provider.at_once)
+    stopping = asyncio.create_task(bench.dispatch.stop(0.01, 60))
+    await until(lambda: not bench.provider.at_once)
+    assert bench.dispatch.working == 1
+    bench.telegram.up.set()
+    await stopping
+    assert bench.telegram.sent == [(7, sent)]
+    assert await bench.row(sent, "state") == ("delivered",)
+    assert await bench.row(developed, "state") == ("submitted",)
+
+
 async def test_after_the_stop_nothing_is_begun(bench: Bench) -> None:
     """Not even what Telegram has already, and what else would wait for nobody."""
     await accept(bench, request(unique="u"))
